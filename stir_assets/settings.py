@@ -1,0 +1,124 @@
+"""Every setting of Stir, read once from the environment.
+
+The only module that looks at `os.environ` for configuration. Secrets live here only in memory: `__repr__`
+leaves them out, and nothing writes them to SQL text, logs or metadata.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from stir_assets.errors import ConfigError
+
+Environment = Literal["local", "staging", "prod"]
+
+REPO_ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT_DIR = REPO_ROOT / "stir_dbt"
+
+
+@dataclass(frozen=True)
+class ClickHouseSettings:
+    """How to reach ClickHouse over HTTP. `database` is where the dbt models live."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    secure: bool = False
+    database: str = "stir"
+
+
+@dataclass(frozen=True)
+class S3Settings:
+    """Where publications are staged. Credentials are the AWS SDK's own (environment, profile or role).
+
+    `endpoint` is None on AWS itself, an http(s) address for anything else that speaks S3.
+    """
+
+    bucket: str
+    prefix: str
+    endpoint: str | None = None
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. Build with `Settings.from_env()`; tests build it directly."""
+
+    environment: Environment
+    home: Path
+    clickhouse: ClickHouseSettings
+    postgres_dsn: str = field(repr=False)
+    s3: S3Settings
+    beat_url: str | None = None
+    coffee_url: str | None = None
+    slack_token: str | None = field(default=None, repr=False)
+
+    @staticmethod
+    def from_env(env: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; raises `ConfigError` naming the variable that is missing or wrong.
+
+        `stir env` prints these variables for the local stack; production sets them in its manifests.
+        """
+        source = os.environ if env is None else env
+        environment = source.get("STIR_ENV", "local")
+        if environment not in get_args(Environment):
+            raise ConfigError(f"STIR_ENV={environment!r}: use one of {', '.join(get_args(Environment))}")
+        return Settings(
+            environment=cast(Environment, environment),
+            home=stir_home(source),
+            clickhouse=ClickHouseSettings(
+                host=_required(source, "STIR_CLICKHOUSE_HOST"),
+                port=_port(source, "STIR_CLICKHOUSE_PORT", default=8123),
+                user=source.get("STIR_CLICKHOUSE_USER", "default"),
+                password=source.get("STIR_CLICKHOUSE_PASSWORD", ""),
+                secure=_flag(source, "STIR_CLICKHOUSE_SECURE"),
+                database=source.get("STIR_CLICKHOUSE_DATABASE", "stir"),
+            ),
+            postgres_dsn=_required(source, "STIR_POSTGRES_DSN"),
+            s3=S3Settings(
+                bucket=_required(source, "STIR_S3_BUCKET"),
+                prefix=source.get("STIR_S3_PREFIX", "stir").strip("/"),
+                endpoint=source.get("STIR_S3_ENDPOINT") or None,
+                region=source.get("AWS_DEFAULT_REGION", "us-east-1"),
+            ),
+            beat_url=source.get("STIR_BEAT_URL") or None,
+            coffee_url=source.get("STIR_COFFEE_URL") or None,
+            slack_token=source.get("STIR_SLACK_TOKEN") or None,
+        )
+
+
+def stir_home(env: Mapping[str, str] | None = None) -> Path:
+    """The folder of the local stack's data, logs and state: `STIR_HOME`, else `.stir/` in the checkout."""
+    source = os.environ if env is None else env
+    return Path(source.get("STIR_HOME") or REPO_ROOT / ".stir").expanduser().resolve()
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name)
+    if not value:
+        raise ConfigError(
+            f"{name} is not set: start the local stack with `stir up` and load its settings with "
+            f'`eval "$(stir env)"`, or set {name} to the server to use'
+        )
+    return value
+
+
+def _port(env: Mapping[str, str], name: str, *, default: int) -> int:
+    text = env.get(name, "").strip() or str(default)
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ConfigError(f"{name}={text!r} is not a port number (1 to 65535)")
+    return int(text)
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "").strip().lower()
+    if text in {"", "0", "false", "no"}:
+        return False
+    if text in {"1", "true", "yes"}:
+        return True
+    raise ConfigError(f"{name}={text!r} is neither true nor false")
