@@ -15,6 +15,7 @@ from typing import Literal, cast, get_args
 from stir_assets.errors import ConfigError
 
 Environment = Literal["local", "staging", "prod"]
+DbtMode = Literal["inprocess", "cli"]
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = REPO_ROOT / "stir_dbt"
@@ -57,6 +58,7 @@ class Settings:
     beat_url: str | None = None
     coffee_url: str | None = None
     slack_token: str | None = field(default=None, repr=False)
+    dbt_mode: DbtMode = "inprocess"
 
     @staticmethod
     def from_env(env: Mapping[str, str] | None = None) -> Settings:
@@ -65,11 +67,8 @@ class Settings:
         `stir env` prints these variables for the local stack; production sets them in its manifests.
         """
         source = os.environ if env is None else env
-        environment = source.get("STIR_ENV", "local")
-        if environment not in get_args(Environment):
-            raise ConfigError(f"STIR_ENV={environment!r}: use one of {', '.join(get_args(Environment))}")
         return Settings(
-            environment=cast(Environment, environment),
+            environment=cast(Environment, _choice(source, "STIR_ENV", get_args(Environment))),
             home=stir_home(source),
             clickhouse=ClickHouseSettings(
                 host=_required(source, "STIR_CLICKHOUSE_HOST"),
@@ -89,6 +88,7 @@ class Settings:
             beat_url=source.get("STIR_BEAT_URL") or None,
             coffee_url=source.get("STIR_COFFEE_URL") or None,
             slack_token=source.get("STIR_SLACK_TOKEN") or None,
+            dbt_mode=cast(DbtMode, _choice(source, "STIR_DBT_MODE", get_args(DbtMode))),
         )
 
 
@@ -105,6 +105,14 @@ def _required(env: Mapping[str, str], name: str) -> str:
             f"{name} is not set: start the local stack with `stir up` and load its settings with "
             f'`eval "$(stir env)"`, or set {name} to the server to use'
         )
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """The variable's value, the first of `allowed` when it is not set."""
+    value = env.get(name) or allowed[0]
+    if value not in allowed:
+        raise ConfigError(f"{name}={value!r}: use one of {', '.join(allowed)}")
     return value
 
 

@@ -1,0 +1,47 @@
+# Two commands do everything on a machine with Python 3.11+, git and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo down test lint types unit bench lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## make the environment in .venv, from the lock file
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stir needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--constraint requirements.lock --editable '.[local,dev]'
+	@touch $@
+
+demo: install ## a whole platform on this machine: engines, a generated world, all assets, tables published
+	$(BIN)/stir demo
+
+down: install ## stop what `make demo` left running
+	$(BIN)/stir down
+
+test: install lint types ## everything CI runs
+	$(BIN)/python -m pytest
+
+unit: install ## only the tests that need no engine
+	$(BIN)/python -m pytest stir_assets_tests/unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/basedpyright --level error
+
+lock: ## renew requirements.lock from pyproject.toml (a fresh environment, newest allowed versions)
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet setuptools wheel '.[local,dev]'
+	$(VENV)-lock/bin/python -m pip freeze --all --exclude pip --exclude stir > requirements.lock
+	rm -rf $(VENV)-lock
+
+clean: ## remove the environment and the local stack's data (stop it first)
+	rm -rf $(VENV) .stir stir_dbt/target stir_dbt/logs

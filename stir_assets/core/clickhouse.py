@@ -1,0 +1,34 @@
+"""The one place that makes a ClickHouse client."""
+
+from __future__ import annotations
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from stir_assets.errors import TransientError
+from stir_assets.settings import ClickHouseSettings
+
+
+def clickhouse_client(settings: ClickHouseSettings, *, session_id: str | None = None) -> Client:
+    """A client without a default session, so that threads may share it; close it when done.
+
+    `session_id` starts a session of its own (temporary tables, SETs). Raises `TransientError` naming the
+    server when it does not answer.
+    """
+    try:
+        return clickhouse_connect.get_client(
+            host=settings.host,
+            port=settings.port,
+            username=settings.user,
+            password=settings.password,
+            secure=settings.secure,
+            session_id=session_id,
+            autogenerate_session_id=False,
+            client_name="stir",
+        )
+    except ClickHouseError as error:
+        raise TransientError(
+            f"ClickHouse at {settings.host}:{settings.port} does not answer as user {settings.user!r}: {error}. "
+            "Is the stack up (`stir status`)? Are STIR_CLICKHOUSE_HOST, _PORT, _USER and _PASSWORD right?"
+        ) from error

@@ -1,0 +1,24 @@
+"""Freshness terms as Dagster's own policies, so that its UI, health and APIs tell the same story.
+
+Dagster counts from the last materialization, Stir from the data; docs/freshness.md says where the two differ.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms
+
+
+def freshness_policy(terms: FreshnessTerms) -> dg.FreshnessPolicy:
+    """Dagster's policy for `terms`. A deadline becomes a daily cron whose window opens a day before it."""
+    if isinstance(terms, DeadlineTerms):
+        return dg.FreshnessPolicy.cron(
+            deadline_cron=f"{terms.deadline.minute} {terms.deadline.hour} * * *",
+            # Dagster wants the window no longer than the cron's interval.
+            lower_bound_delta=min(terms.lookback, timedelta(hours=24)),
+            timezone="UTC",
+        )
+    return dg.FreshnessPolicy.time_window(fail_window=terms.fail, warn_window=terms.warn)

@@ -1,0 +1,34 @@
+"""ClickHouse over HTTP, for assets that query it directly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from clickhouse_connect.driver.client import Client
+
+from stir_assets.core.clickhouse import clickhouse_client
+from stir_assets.settings import ClickHouseSettings
+
+
+class ClickHouseResource(dg.ConfigurableResource):
+    """Where ClickHouse is; the password stays in the environment and is read when a client is made."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    secure: bool = False
+    database: str = "stir"
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client with a session of its own, closed afterwards."""
+        client = clickhouse_client(
+            ClickHouseSettings(self.host, self.port, self.user, self.password, self.secure, self.database)
+        )
+        try:
+            yield client
+        finally:
+            client.close()

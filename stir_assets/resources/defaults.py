@@ -1,0 +1,30 @@
+"""Resources as the settings say. The only file that names secrets, and only by their variable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from stir_assets.dbt.runner import DbtRunner
+from stir_assets.io_managers.relation import RelationIOManager
+from stir_assets.resources.clickhouse import ClickHouseResource
+from stir_assets.settings import DBT_PROJECT_DIR, Settings
+
+
+def default_resources(settings: Settings) -> dict[str, Any]:
+    """Everything an asset may ask for, reaching the servers of `settings`."""
+    return {
+        "clickhouse": ClickHouseResource(
+            host=settings.clickhouse.host,
+            port=settings.clickhouse.port,
+            user=settings.clickhouse.user,
+            password=dg.EnvVar("STIR_CLICKHOUSE_PASSWORD"),
+            secure=settings.clickhouse.secure,
+            database=settings.clickhouse.database,
+        ),
+        "dbt": DbtRunner(
+            project_dir=str(DBT_PROJECT_DIR), target=settings.environment, mode=settings.dbt_mode
+        ),
+        "relation_io_manager": RelationIOManager(database=settings.clickhouse.database),
+    }
