@@ -1,0 +1,296 @@
+"""Decides from freshness terms what to run now. Pure and stateless: the same state gives the same plan.
+
+One tick, in order:
+
+1. staleness: an asset is stale when an input's version moved past the one it read (exact provenance, so an
+   update during a run is not lost) or when an input that it pulls along is itself stale;
+2. due time: reckoned back from the promise by the measured run times of the stale path in front of it;
+3. by lane and urgency, each due asset with its stale inputs, unless something of it is running or waiting after a failure;
+4. what is nearly due in a lane that runs anyway goes along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms, WindowTerms
+from stir_assets.core.scheduling.model import (
+    Build,
+    Decision,
+    Graph,
+    Lane,
+    Node,
+    Plan,
+    Policy,
+    State,
+    Verdict,
+)
+
+_MIN_TICKS_BETWEEN = 2
+
+
+def plan(now: float, graph: Graph, state: State, policy: Policy | None = None) -> Plan:
+    """The plan of one tick at `now`. Costs about 2 ms for 200 assets and 15 ms for 1,000."""
+    return _Tick(now, graph, state, policy or Policy()).run()
+
+
+def input_changed(graph: Graph, state: State, key: str, dep: str) -> bool:
+    """Whether `dep` holds something that `key` has not read yet."""
+    mine, theirs = state.builds.get(key), state.builds.get(dep)
+    if theirs is None:
+        return False
+    if mine is None:
+        return True
+    seen = mine.read.get(dep)
+    if seen is None:
+        # Built before this dependency existed, or by hand without provenance.
+        return theirs.built_at > mine.built_at
+    if theirs.version <= seen:
+        return False
+    same_data = theirs.data_version is not None and theirs.data_version == mine.read_data_versions.get(dep)
+    return not same_data
+
+
+@dataclass
+class _Due:
+    key: str
+    at: float
+    """When the run must start."""
+    urgency: float
+    """Slack left as a share of the promise; the smallest goes first."""
+
+
+class _Tick:
+    def __init__(self, now: float, graph: Graph, state: State, policy: Policy) -> None:
+        self.now, self.graph, self.state, self.policy = now, graph, state, policy
+        self.stale: dict[str, bool] = {}
+        self.path: dict[str, float] = {}
+        self.possible: dict[str, float | None] = {}
+        self.requests: dict[str, Lane] = {}
+        self.decisions: dict[str, Decision] = {}
+        self.heartbeats: set[str] = set()
+
+    def run(self) -> Plan:
+        for key in self.graph.order:
+            self._look_at(key)
+        candidates = [due for key in self.graph.order if (due := self._due(key))]
+        # Short promises first: a batch, however late, yields to them.
+        lanes = list(Lane)
+        candidates.sort(key=lambda due: (lanes.index(self.graph.nodes[due.key].lane), due.urgency, due.key))
+        ready = [due for due in candidates if due.at <= self.now]
+        for due in ready:
+            self._request(due, Verdict.REQUESTED)
+        self._take_along([due for due in candidates if due.at > self.now])
+        for due in candidates:
+            self.decisions.setdefault(due.key, Decision(Verdict.FRESH, due_at=due.at))
+        return Plan(self.requests, self.decisions, frozenset(self.heartbeats))
+
+    # -- staleness
+
+    def _look_at(self, key: str) -> None:
+        node = self.graph.nodes[key]
+        build = self.state.builds.get(key)
+        if not node.managed:
+            self.stale[key], self.path[key] = False, 0.0
+            self.possible[key] = build.data_time if build else None
+            return
+        pulled = self._pulled_inputs(node)
+        self.stale[key] = (
+            build is None
+            or any(input_changed(self.graph, self.state, key, dep) for dep in node.deps)
+            or any(self.stale[dep] for dep in pulled)
+        )
+        self.path[key] = self._seconds(key) + max(
+            (self.path[dep] for dep in pulled if self.stale[dep]), default=0
+        )
+        times = [
+            time
+            for dep in node.deps
+            if dep in self.graph.nodes and not self._is_slower(dep, node)
+            and (time := self.possible[dep]) is not None
+        ]  # fmt: skip
+        self.possible[key] = min(times, default=None)
+
+    def _pulled_inputs(self, node: Node) -> list[str]:
+        return [dep for dep in node.deps if self._pulls(node, dep)]
+
+    def _pulls(self, node: Node, dep: str) -> bool:
+        """Whether a run of `node` takes a stale `dep` along."""
+        upstream = self.graph.nodes.get(dep)
+        if upstream is None or not upstream.managed:
+            return False
+        build = self.state.builds.get(dep)
+        if build is None:
+            return True
+        if self._is_slower(dep, node):
+            return False
+        # Refreshed all the time for a shorter promise than this one: fresh enough as it is.
+        kept_for = self.graph.wanted_every[dep]
+        return not (kept_for < self.graph.wanted_every[node.key] and self.now - build.built_at < kept_for)
+
+    def _is_slower(self, dep: str, node: Node) -> bool:
+        upstream = self.graph.nodes[dep]
+        return upstream.paced and not node.paced
+
+    def _seconds(self, key: str) -> float:
+        return self.state.seconds.get(key, self.policy.default_seconds)
+
+    # -- due time
+
+    def _due(self, key: str) -> _Due | None:
+        """When `key` must start; None when it promises nothing or is not ours."""
+        node, build = self.graph.nodes[key], self.state.builds.get(key)
+        if not node.managed:
+            self.decisions[key] = Decision(Verdict.WATCHED)
+            return None
+        if node.terms is None:
+            self.decisions[key] = Decision(Verdict.NO_PROMISE)
+            return None
+        if build is None:
+            # Never built: due at once, but after every promise that is about to break.
+            return _Due(key, self.now, 1.0 + _span(node.terms) / (365 * 86_400))
+        if isinstance(node.terms, WindowTerms):
+            return self._window_due(node, node.terms, build)
+        return self._deadline_due(node, node.terms, build)
+
+    def _window_due(self, node: Node, terms: WindowTerms, build: Build) -> _Due:
+        warn, fail = terms.warn.total_seconds(), terms.fail.total_seconds()
+        lead = min(
+            self.path[node.key] * self.policy.margin + self.policy.poll + self.policy.overhead, warn / 2
+        )
+        possible = self.possible[node.key]
+        oldest = build.built_at
+        if build.data_time is not None and possible is not None and possible > build.data_time:
+            oldest = min(oldest, build.data_time)
+        # A source that always lags, or one that is dead, must not make its readers run without end.
+        earliest = build.built_at + (warn - lead) / 2
+        at = max(oldest + warn - lead, earliest)
+        return _Due(node.key, at, (oldest + fail - self.now) / fail)
+
+    def _deadline_due(self, node: Node, terms: DeadlineTerms, build: Build) -> _Due:
+        moment = datetime.fromtimestamp(self.now, UTC)
+        last, following = terms.last_deadline(moment).timestamp(), terms.next_deadline(moment).timestamp()
+        lead = self.path[node.key] * self.policy.margin + self.policy.deadline_slack + self.policy.poll
+        lead = min(lead, 12 * 3600.0)
+        if build.built_at < last - lead:
+            return _Due(node.key, last - lead, (last - self.now) / 86_400)
+        opens = following - lead
+        if build.built_at >= opens:
+            opens += 86_400
+        return _Due(node.key, opens, (opens + lead - self.now) / 86_400)
+
+    # -- requests
+
+    def _request(self, due: _Due, verdict: Verdict) -> bool:
+        node = self.graph.nodes[due.key]
+        if due.key in self.requests:
+            self.decisions[due.key] = Decision(Verdict.PULLED, self.decisions[due.key].because, due.at)
+            return False
+        obstacle = self._obstacle(due.key)
+        if obstacle is not None:
+            self.decisions[due.key] = Decision(obstacle.verdict, obstacle.because, due.at)
+            return False
+        if not self.stale[due.key]:
+            self.decisions[due.key] = Decision(Verdict.NO_NEW_DATA, due_at=due.at)
+            if verdict is Verdict.REQUESTED:
+                self.heartbeats.add(due.key)
+            return False
+        take = self._closure(due.key)
+        blocker = self._blocker(take, node.lane)
+        if blocker is not None:
+            self.decisions[due.key] = Decision(Verdict.UPSTREAM_BUSY, blocker, due.at)
+            return False
+        take = self._without_the_failing(take, due.key)
+        if not take:
+            self.decisions[due.key] = Decision(Verdict.NO_NEW_DATA, due_at=due.at)
+            return False
+        fresh = [key for key in take if key not in self.requests]
+        if not self._has_room(len(fresh)):
+            self.decisions[due.key] = Decision(Verdict.NOT_ADMITTED, due_at=due.at)
+            return False
+        for key in take:
+            self.requests[key] = node.lane
+            if key != due.key and key in fresh:
+                self.decisions[key] = Decision(Verdict.PULLED, due.key)
+        self.decisions[due.key] = Decision(verdict, due_at=due.at)
+        return True
+
+    def _obstacle(self, key: str) -> Decision | None:
+        if key in self.state.busy:
+            return Decision(Verdict.BUSY)
+        failures = self.state.failures.get(key)
+        if failures is None or not failures.count:
+            return None
+        if failures.count >= self.policy.attempts:
+            return Decision(Verdict.GIVEN_UP)
+        wait = min(self.policy.backoff_cap, self.policy.backoff * 2 ** (failures.count - 1))
+        return Decision(Verdict.BACKOFF) if self.now < failures.last_at + wait else None
+
+    def _blocker(self, take: list[str], lane: Lane) -> str | None:
+        """An asset that the run would read or build while another run is writing it."""
+        for key in take:
+            for needed in (key, *self.graph.nodes[key].deps):
+                elsewhere = self.requests.get(needed, lane) is not lane
+                if needed in self.state.busy or elsewhere:
+                    return needed
+        return None
+
+    def _closure(self, key: str) -> list[str]:
+        """`key` and the stale inputs that it pulls, in no particular order."""
+        found, todo = {key}, [key]
+        while todo:
+            node = self.graph.nodes[todo.pop()]
+            for dep in self._pulled_inputs(node):
+                if dep not in found and self.stale[dep]:
+                    found.add(dep)
+                    todo.append(dep)
+        return sorted(found)
+
+    def _without_the_failing(self, take: list[str], owner: str) -> list[str]:
+        """Leaves out inputs that wait after a failure, then whatever has nothing new left to read.
+
+        So one broken model does not hold up its readers: they go on with its last good table. An input that
+        never was built holds its readers up, because they cannot run without it.
+        """
+        left: set[str] = set()
+        for key in self.graph.order:
+            if key not in set(take):
+                continue
+            if key != owner and self._obstacle(key) is not None:
+                continue
+            node = self.graph.nodes[key]
+            if any(
+                dep not in left and self.graph.nodes[dep].managed and dep not in self.state.builds
+                for dep in node.deps
+                if dep in self.graph.nodes
+            ):
+                continue
+            changed = key not in self.state.builds or any(
+                dep in left or input_changed(self.graph, self.state, key, dep) for dep in node.deps
+            )
+            if changed:
+                left.add(key)
+        return sorted(left) if owner in left else []
+
+    def _has_room(self, count: int) -> bool:
+        if self.requests and len(self.requests) + count > self.policy.max_start:
+            return False
+        in_flight = len(self.state.busy) + len(self.requests)
+        return not in_flight or in_flight + count <= self.policy.max_in_flight
+
+    def _take_along(self, later: list[_Due]) -> None:
+        lanes = set(self.requests.values())
+        for due in later:
+            node, build = self.graph.nodes[due.key], self.state.builds[due.key]
+            if node.lane not in lanes or not isinstance(node.terms, WindowTerms):
+                continue
+            early = self.policy.coalesce * node.terms.warn.total_seconds()
+            rested = self.now >= build.built_at + _MIN_TICKS_BETWEEN * self.policy.poll
+            if due.at - self.now <= early and rested:
+                self._request(due, Verdict.EARLY)
+
+
+def _span(terms: FreshnessTerms) -> float:
+    """Length of a promise in seconds, to order what was never built."""
+    return (terms.fail if isinstance(terms, WindowTerms) else terms.lookback).total_seconds()
