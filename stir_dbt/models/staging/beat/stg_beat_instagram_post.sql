@@ -1,0 +1,55 @@
+{#- final 0: versions that the source has not merged yet collapse in this table, spare the source the work. -#}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    engine='ReplacingMergeTree(updated_at)',
+    order_by='shortcode',
+    query_settings={'final': 0},
+) }}
+
+select
+    id,
+    profile_id,
+    handle,
+    post_id,
+    post_type,
+    caption,
+    likes,
+    views,
+    plays,
+    comments,
+    reach,
+    saved,
+    shares,
+    impressions,
+    interactions,
+    engagement,
+    shortcode,
+    display_url,
+    thumbnail_url,
+    updated_at,
+    created_at,
+    publish_time,
+    content_type,
+    taps_forward,
+    taps_back,
+    exits,
+    replies,
+    navigation,
+    profile_activity,
+    profile_visits,
+    follows,
+    video_views,
+    automatic_forward,
+    swipe_back,
+    swipe_down,
+    swipe_forward,
+    swipe_up,
+    profile_follower,
+    profile_er,
+    profile_static_er,
+    profile_reels_er
+from {{ source('beat_replica', 'instagram_post_simple') }}
+where
+    shortcode != ''
+    and {{ incremental_lookback('updated_at', id_column='id') }}

@@ -1,0 +1,1 @@
+{{ coffee_post_collection_item('coffee_stage') }}

@@ -1,0 +1,1 @@
+{{ coffee_profile_collection_item('coffee_stage') }}
