@@ -1,0 +1,65 @@
+"""ClickHouse of the local stack: the HTTP server of `stir_assets.local.clickhouse` as a process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from stir_assets.local import probes
+from stir_assets.local.ports import LOOPBACK
+from stir_assets.local.service import Service
+from stir_assets.settings import ClickHouseSettings
+
+
+class ClickHouseService(Service):
+    """Data survives restarts and `kill -9`; the database `stir` exists whenever it is ready."""
+
+    name = "clickhouse"
+    stop_timeout = 30.0
+
+    def __init__(self, settings: ClickHouseSettings, data: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(settings.port)
+        self._settings = settings
+        self._data = data
+        self._environment = environment
+
+    def command(self) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "stir_assets.local.clickhouse",
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(self.port),
+            "--data-dir",
+            str(self._data),
+            "--user",
+            self._settings.user,
+        ]
+
+    def environment(self) -> Mapping[str, str]:
+        # s3() takes its credentials from here; without the last two the AWS SDK inside the engine
+        # asks the cloud's metadata service first and waits for an answer that never comes.
+        return {
+            **self._environment,
+            "AWS_REGION": self._environment["AWS_DEFAULT_REGION"],
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def probe(self) -> None:
+        probes.clickhouse(self._settings)
+
+    def provision(self) -> None:
+        import clickhouse_connect
+
+        settings = self._settings
+        with clickhouse_connect.get_client(
+            host=settings.host,
+            port=settings.port,
+            username=settings.user,
+            password=settings.password,
+            autogenerate_session_id=False,
+        ) as client:
+            client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})

@@ -1,0 +1,76 @@
+"""Real questions to the engines, local or not: each returns what answered, or raises."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.request
+from typing import Any
+
+import clickhouse_connect
+import psycopg
+
+from stir_assets.settings import ClickHouseSettings, S3Settings
+
+TIMEOUT_SECONDS = 5
+
+
+def clickhouse(settings: ClickHouseSettings) -> str:
+    """Version of the ClickHouse server, asked with the user and password of the settings."""
+    client = clickhouse_connect.get_client(
+        host=settings.host,
+        port=settings.port,
+        username=settings.user,
+        password=settings.password,
+        secure=settings.secure,
+        connect_timeout=TIMEOUT_SECONDS,
+        send_receive_timeout=TIMEOUT_SECONDS,
+        query_retries=0,
+        autogenerate_session_id=False,
+    )
+    with contextlib.closing(client):
+        client.query("SELECT 1")
+        return f"ClickHouse {client.server_version}"
+
+
+def postgres(dsn: str) -> str:
+    """Version of the PostgreSQL server behind a libpq URI."""
+    with psycopg.connect(dsn, connect_timeout=TIMEOUT_SECONDS, autocommit=True) as connection:
+        row = connection.execute("SELECT current_setting('server_version')").fetchone()
+    return f"PostgreSQL {row[0]}" if row else "PostgreSQL"
+
+
+def s3_client(settings: S3Settings, **credentials: str) -> Any:
+    """A boto3 client for probes: short timeouts, no retries. Credentials are the SDK's own unless given."""
+    import boto3
+    from botocore.config import Config
+
+    # Path style: `<bucket>.127.0.0.1` does not resolve.
+    addressing = {"addressing_style": "path"} if settings.endpoint else {}
+    return boto3.Session().client(
+        "s3",
+        endpoint_url=settings.endpoint,
+        region_name=settings.region,
+        config=Config(
+            connect_timeout=TIMEOUT_SECONDS,
+            read_timeout=TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 1},
+            s3=addressing,  # pyright: ignore[reportArgumentType]
+        ),
+        **credentials,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def s3(settings: S3Settings) -> str:
+    """Checks that the bucket exists and may be used."""
+    s3_client(settings).head_bucket(Bucket=settings.bucket)
+    return f"bucket {settings.bucket}"
+
+
+def webserver(address: str) -> str:
+    """Version of the Dagster webserver at `http://host:port`."""
+    with urllib.request.urlopen(  # noqa: S310  # an address of our own
+        f"{address}/server_info", timeout=TIMEOUT_SECONDS
+    ) as response:
+        info = json.load(response)
+    return f"Dagster {info['dagster_webserver_version']}"
