@@ -27,8 +27,8 @@ def bound_size(path: Path, limit: int = MAX_LOG_BYTES) -> None:
                 file.truncate(0)
 
 
-def last_words(path: Path, *, lines: int = 3, since: int = 0) -> str:
-    """The last telling lines (errors if there are any) that were written after byte `since`."""
+def last_words(path: Path, *, since: int = 0) -> str:
+    """The last errors and the last lines that were written after byte `since`, in their order."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -37,5 +37,6 @@ def last_words(path: Path, *, lines: int = 3, since: int = 0) -> str:
     except OSError:
         return ""
     written = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in written if _TELLING.search(line)]
-    return " | ".join((telling or written)[-lines:])[:800]
+    telling = [index for index, line in enumerate(written) if _TELLING.search(line)]
+    shown = sorted({*telling[-2:], *range(max(0, len(written) - 3), len(written))})
+    return " | ".join(written[index] for index in shown)[-1200:]

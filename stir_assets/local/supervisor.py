@@ -207,6 +207,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     logging.Formatter.converter = time.gmtime
+    # Probes fail until an engine is up; the driver would log each of them as a warning.
+    for chatty in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     owner = ProcessRef.of(arguments.owner_pid) if arguments.owner_pid else None
     try:
         Supervisor(StackHome(arguments.home), dict(os.environ), owner=owner).run()
