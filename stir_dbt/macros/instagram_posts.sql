@@ -1,0 +1,274 @@
+{% macro instagram_all_posts(refreshed_within_hours, with_reach) -%}
+{#-
+    One row per Instagram post out of the vendor archive and the live scraper.
+
+    refreshed_within_hours: none = every post; a number = only posts of the profiles whose account was refreshed in
+                            the last so many hours. The rows are the same either way, only fewer.
+    with_reach:             add the estimated reach and impressions.
+-#}
+{%- set posts = ref('stg_beat_instagram_post') -%}
+{%- set archive = source('vidooly', 'instagram_posts_historical_cleaned_v2') -%}
+with
+
+account_followers as (
+    select profile_id as account_id, max(followers) as follower_count
+    from {{ ref('stg_beat_instagram_account') }}
+    group by account_id
+),
+
+{% if refreshed_within_hours is not none -%}
+refreshed_accounts as (
+    select profile_id as account_id, lower(handle) as account_handle
+    from {{ ref('stg_beat_instagram_account') }}
+    where updated_at >= {{ stir_now() }} - toIntervalHour({{ refreshed_within_hours }})
+),
+
+{#- Short codes first: two narrow columns of both inputs are read twice instead of all columns of all posts being
+    grouped. A post is found by its author id or, where the archive has none, by the author's user name. #}
+candidate_posts as (
+    select shortcode
+    from {{ posts }}
+    where profile_id in (select account_id from refreshed_accounts)
+    union all
+    select shortcode
+    from {{ archive }}
+    where profile_id in (select account_id from refreshed_accounts)
+        or lower(handle) in (select account_handle from refreshed_accounts)
+),
+
+{% endif -%}
+observed_posts as (
+    select
+        shortcode,
+        profile_id,
+        handle,
+        coalesce(toString(post_type), '') as type_name,
+        likes,
+        comments,
+        views,
+        plays,
+        publish_time,
+        updated_at as observed_at,
+        1 as is_live
+    from {{ posts }}
+    where lower(coalesce(post_type, '')) != 'story'
+    union all
+    select
+        shortcode,
+        coalesce(profile_id, ''),
+        coalesce(handle, ''),
+        coalesce(toString(post_type), ''),
+        likes,
+        comments,
+        views,
+        plays,
+        publish_time - toIntervalMinute({{ var('archive_utc_offset_minutes') }}),
+        toDateTime(0),
+        0
+    from {{ archive }}
+),
+
+merged_posts as (
+    select
+        coalesce(shortcode, '') as post_shortcode,
+        argMaxIf(profile_id, (is_live, observed_at, profile_id), profile_id != '') as author_id,
+        argMaxIf(handle, (is_live, observed_at, profile_id), handle != '') as author_handle,
+        argMaxIf(type_name, (is_live, observed_at, profile_id), type_name != '') as post_type,
+        coalesce(max(likes), 0) as like_count,
+        coalesce(max(comments), 0) as comment_count,
+        coalesce(max(views), 0) as view_count,
+        coalesce(max(plays), 0) as play_count,
+        coalesce(max(publish_time), toDateTime('{{ var('unknown_publish_time') }}', 'UTC')) as published_at,
+        max(is_live) as has_live_row
+    from observed_posts
+    where shortcode != ''
+    {%- if refreshed_within_hours is not none %}
+        and shortcode in (select shortcode from candidate_posts)
+    {%- endif %}
+    group by post_shortcode
+),
+
+final as (
+    select
+        p.post_shortcode as post_shortcode,
+        p.author_id as profile_id,
+        p.author_handle as handle,
+        cast({{ post_class('p.post_type') }} as LowCardinality(String)) as post_class,
+        cast(p.post_type as LowCardinality(String)) as post_type,
+        toInt64(p.like_count) as likes,
+        toInt64(p.comment_count) as comments,
+        toInt64(p.view_count) as views,
+        toInt64(p.play_count) as plays,
+        toInt64(p.like_count + p.comment_count) as engagement,
+        cast(p.published_at as DateTime) as publish_time
+        {%- if with_reach %},
+        if(p.has_live_row = 1, {{ estimated_reach(
+            post_class('p.post_type'), 'p.like_count', 'p.play_count', 'a.follower_count'
+        ) }}, 0.) as reach,
+        if(p.has_live_row = 1, {{ estimated_impressions(
+            post_class('p.post_type'), 'p.like_count', 'p.play_count'
+        ) }}, 0.) as impressions
+        {%- endif %}
+    from merged_posts as p
+    {%- if with_reach %}
+    left join account_followers as a
+        on p.author_id = a.account_id
+    {%- endif %}
+    {%- if refreshed_within_hours is not none %}
+    {#- A post found through a name that now belongs to somebody else would come without its author's other posts. #}
+    where p.author_id in (select account_id from refreshed_accounts)
+        or (p.author_id = '' and lower(p.author_handle) in (select account_handle from refreshed_accounts))
+    {%- endif %}
+)
+
+select *
+from final
+{%- endmacro %}
+
+{% macro instagram_post_ranks(posts) -%}
+{#-
+    Recency ranks of posts inside their profile, over all posts and inside reels or static.
+
+    posts: relation with one row per post. Ties are broken by short code, so that ranks are dense and "the 12 newest"
+    is exactly 12. A publish time in the future counts as unknown: such a post ranks after all dated ones.
+-#}
+with
+
+dated_posts as (
+    select
+        post_shortcode,
+        profile_id,
+        post_class,
+        publish_time,
+        if(publish_time > {{ stir_now() }}, toDateTime('{{ var('unknown_publish_time') }}', 'UTC'), publish_time)
+            as ranked_time
+    from {{ posts }}
+),
+
+final as (
+    select
+        post_shortcode,
+        profile_id,
+        post_class,
+        publish_time,
+        toUInt32(row_number() over (
+            partition by profile_id
+            order by ranked_time desc, post_shortcode
+        )) as post_rank,
+        toUInt32(row_number() over (
+            partition by profile_id, post_class
+            order by ranked_time desc, post_shortcode
+        )) as post_rank_by_class
+    from dated_posts
+)
+
+select *
+from final
+{%- endmacro %}
+
+{% macro instagram_posts_with_ranks(posts, ranks, with_reach) -%}
+{#-
+    The posts with their recency ranks (0 = not ranked yet); everything else comes from the post model.
+
+    with_reach: the post model has estimates.
+-#}
+with
+
+posts as (
+    select *
+    from {{ posts }}
+),
+
+ranks as (
+    select post_shortcode, post_rank, post_rank_by_class
+    from {{ ranks }}
+),
+
+final as (
+    select
+        p.post_shortcode as post_shortcode,
+        toUInt32(coalesce(r.post_rank, 0)) as post_rank,
+        toUInt32(coalesce(r.post_rank_by_class, 0)) as post_rank_by_class,
+        p.profile_id as profile_id,
+        p.handle as handle,
+        p.post_class as post_class,
+        p.post_type as post_type,
+        p.likes as likes,
+        p.comments as comments,
+        p.views as views,
+        p.plays as plays,
+        p.engagement as engagement,
+        p.publish_time as publish_time
+        {%- if with_reach %},
+        p.reach as reach,
+        p.impressions as impressions
+        {%- endif %}
+    from posts as p
+    left join ranks as r
+        on p.post_shortcode = r.post_shortcode
+)
+
+select *
+from final
+{%- endmacro %}
+
+{% macro instagram_recent_post_stats(posts_with_ranks) -%}
+{#-
+    The newest posts of each class of every profile, with the account's counters, estimates and engagement rate.
+
+    posts_with_ranks: relation of instagram_posts_with_ranks(). Posts without a known author belong to no profile.
+-#}
+with
+
+recent_posts as (
+    select *
+    from {{ posts_with_ranks }}
+    where profile_id != ''
+        and {{ is_recent_post('post_rank_by_class') }}
+),
+
+accounts as (
+    select
+        profile_id as account_id,
+        argMax((handle, followers, following), updated_at) as current_state
+    from {{ ref('stg_beat_instagram_account') }}
+    group by account_id
+),
+
+joined_posts as (
+    select
+        p.*,
+        coalesce(nullIf(tupleElement(a.current_state, 1), ''), p.handle) as current_handle,
+        coalesce(tupleElement(a.current_state, 2), 0) as follower_count,
+        coalesce(tupleElement(a.current_state, 3), 0) as following_count
+    from recent_posts as p
+    left join accounts as a
+        on p.profile_id = a.account_id
+),
+
+final as (
+    select
+        post_shortcode,
+        profile_id,
+        current_handle as handle,
+        follower_count as followers,
+        following_count as following,
+        post_type,
+        post_class,
+        likes,
+        comments,
+        views,
+        plays,
+        publish_time,
+        post_rank,
+        post_rank_by_class,
+        engagement,
+        {{ estimated_reach('post_class', 'likes', 'plays', 'follower_count') }} as reach,
+        {{ estimated_impressions('post_class', 'likes', 'plays') }} as impressions,
+        {{ engagement_rate('engagement', 'follower_count') }} as er
+    from joined_posts
+)
+
+select *
+from final
+{%- endmacro %}
