@@ -65,6 +65,11 @@ class Graph:
     wanted_every: Mapping[str, float] = field(repr=False)
     """Seconds between refreshes that the shortest promise among an asset and its readers asks for."""
 
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Rank of each node in `order`."""
+        return {key: rank for rank, key in enumerate(self.order)}
+
     @staticmethod
     def of(nodes: Iterable[Node]) -> Graph:
         """Builds the order; raises `ValueError` naming a cycle. Unknown deps are ignored (other locations)."""

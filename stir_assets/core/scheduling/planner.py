@@ -196,6 +196,9 @@ class _Tick:
             if verdict is Verdict.REQUESTED:
                 self.heartbeats.add(due.key)
             return False
+        if not self._has_room(1):
+            self.decisions[due.key] = Decision(Verdict.NOT_ADMITTED, due_at=due.at)
+            return False
         take = self._closure(due.key)
         blocker = self._blocker(take, node.lane)
         if blocker is not None:
@@ -237,7 +240,7 @@ class _Tick:
         return None
 
     def _closure(self, key: str) -> list[str]:
-        """`key` and the stale inputs that it pulls, in no particular order."""
+        """`key` and the stale inputs that it pulls, by name."""
         found, todo = {key}, [key]
         while todo:
             node = self.graph.nodes[todo.pop()]
@@ -254,9 +257,7 @@ class _Tick:
         never was built holds its readers up, because they cannot run without it.
         """
         left: set[str] = set()
-        for key in self.graph.order:
-            if key not in set(take):
-                continue
+        for key in sorted(take, key=self.graph.position.__getitem__):
             if key != owner and self._obstacle(key) is not None:
                 continue
             node = self.graph.nodes[key]
