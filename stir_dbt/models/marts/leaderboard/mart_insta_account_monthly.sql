@@ -1,0 +1,1 @@
+{{ instagram_account_series('month') }}
