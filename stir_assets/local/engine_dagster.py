@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -105,8 +104,7 @@ class CodeServer(DagsterService):
         return [*server, own_python, *place, "--module-name", DEFINITIONS_MODULE]
 
     def probe(self) -> None:
-        with socket.create_connection((LOOPBACK, self.port), timeout=probes.TIMEOUT_SECONDS):
-            pass
+        probes.code_server(LOOPBACK, self.port)
 
     def _migrate(self) -> None:
         marker = self._home / "migrated"

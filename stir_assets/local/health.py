@@ -123,12 +123,22 @@ def _running_services(home: StackHome, state: StackState, env: Mapping[str, str]
             return status
         status.healthy = True
         status.state = "ready"
+        if service.name == "webserver":
+            _check_definitions(status)
         return status
 
     if not state.services:
         return []
     with ThreadPoolExecutor(len(state.services)) as pool:
         return list(pool.map(check, state.services.values()))
+
+
+def _check_definitions(status: ServiceStatus) -> None:
+    try:
+        status.detail = probes.code_location(status.address)
+    except Exception as error:
+        status.healthy = False
+        status.detail = " ".join(str(error).split())[:600]
 
 
 def _recorded(service: ServiceState) -> ServiceStatus:

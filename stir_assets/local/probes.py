@@ -10,6 +10,7 @@ from typing import Any
 import clickhouse_connect
 import psycopg
 
+from stir_assets.errors import PermanentError, TransientError
 from stir_assets.settings import ClickHouseSettings, S3Settings
 
 TIMEOUT_SECONDS = 5
@@ -65,6 +66,41 @@ def s3(settings: S3Settings) -> str:
     """Checks that the bucket exists and may be used."""
     s3_client(settings).head_bucket(Bucket=settings.bucket)
     return f"bucket {settings.bucket}"
+
+
+def code_server(host: str, port: int) -> str:
+    """Asks the gRPC code server for its own health; raises while it is still importing the definitions."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(f"{host}:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = stub.Check(health_pb2.HealthCheckRequest(service="DagsterApi"), timeout=TIMEOUT_SECONDS)
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        raise TransientError("the code server is not serving yet")
+    return "code server"
+
+
+def code_location(address: str) -> str:
+    """Asks the webserver whether the definitions loaded; raises with the import error if they did not."""
+    query = (
+        "{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError "
+        "{ __typename ... on PythonError { message causes { message } } } } } } }"
+    )
+    request = urllib.request.Request(  # noqa: S310  # an address of our own
+        f"{address}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+        entries = json.load(response)["data"]["workspaceOrError"]["locationEntries"]
+    for entry in entries:
+        outcome = entry["locationOrLoadError"] or {}
+        if outcome.get("__typename") == "PythonError":
+            # The outermost error only says that loading failed; the innermost says why.
+            cause = [outcome, *outcome["causes"]][-1]["message"].strip()
+            raise PermanentError(f"the definitions do not load: {cause}")
+    return f"definitions loaded: {', '.join(entry['name'] for entry in entries)}"
 
 
 def webserver(address: str) -> str:
