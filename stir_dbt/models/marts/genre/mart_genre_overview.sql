@@ -1,0 +1,2 @@
+{#- The market of the product. -#}
+{{ genre_overview(country=var('market_country')) }}
