@@ -1,0 +1,201 @@
+"""Writing responses: headers, compression, chunks, and what ClickHouse sends when a query fails half way."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import zlib
+from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import brotli
+import lz4.frame
+import zstandard
+
+from stir_assets.local.clickhouse.errors import ClickHouseError
+
+_CONTENT_TYPES = {
+    "TSV": "text/tab-separated-values; charset=UTF-8",
+    "TabSeparated": "text/tab-separated-values; charset=UTF-8",
+    "CSV": "text/csv; charset=UTF-8; header=absent",
+    "CSVWithNames": "text/csv; charset=UTF-8; header=present",
+    "CSVWithNamesAndTypes": "text/csv; charset=UTF-8; header=present",
+    "JSONEachRow": "application/x-ndjson; charset=UTF-8",
+    "JSONCompactEachRow": "application/x-ndjson; charset=UTF-8",
+    "JSON": "application/json; charset=UTF-8",
+    "XML": "application/xml; charset=UTF-8",
+    "Markdown": "text/markdown; charset=UTF-8",
+    "Values": "text/plain; charset=UTF-8",
+    "Vertical": "text/plain; charset=UTF-8",
+}
+
+
+def content_type(fmt: str) -> str:
+    """The media type ClickHouse sends for an output format."""
+    if fmt in _CONTENT_TYPES:
+        return _CONTENT_TYPES[fmt]
+    if fmt.startswith(("TabSeparated", "TSV")):
+        return _CONTENT_TYPES["TSV"]
+    if fmt.startswith("JSON"):
+        return _CONTENT_TYPES["JSONEachRow" if "EachRow" in fmt else "JSON"]
+    if fmt.startswith("Pretty"):
+        return "text/plain; charset=UTF-8"
+    return "application/octet-stream"
+
+
+class _Encoder(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Lz4:
+    def __init__(self) -> None:
+        self._raw = lz4.frame.LZ4FrameCompressor()
+        self._begun = False
+
+    def compress(self, data: bytes) -> bytes:
+        begin = b"" if self._begun else self._raw.begin()
+        self._begun = True
+        return begin + self._raw.compress(data)
+
+    def flush(self) -> bytes:
+        begin = b"" if self._begun else self._raw.begin()
+        return begin + self._raw.flush()
+
+
+class _Brotli:
+    def __init__(self, level: int) -> None:
+        self._raw = brotli.Compressor(quality=level)
+
+    def compress(self, data: bytes) -> bytes:
+        return self._raw.process(data)
+
+    def flush(self) -> bytes:
+        return self._raw.finish()
+
+
+# In the order of our preference, cheapest first: everything is on one machine.
+_ENCODINGS = ("lz4", "zstd", "gzip", "deflate", "br")
+
+
+def choose_encoding(accept: str) -> str | None:
+    """The Content-Encoding to answer with, from an Accept-Encoding header; None for identity."""
+    offered = {part.split(";")[0].strip().lower() for part in accept.split(",")}
+    return next((name for name in _ENCODINGS if name in offered), None)
+
+
+def new_encoder(encoding: str, level: int) -> Any:
+    """A streaming compressor; `level` as in `http_zlib_compression_level` (1 to 9)."""
+    if encoding == "lz4":
+        return _Lz4()
+    if encoding == "zstd":
+        return zstandard.ZstdCompressor(level=min(level, 3)).compressobj()
+    if encoding == "gzip":
+        return zlib.compressobj(level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    if encoding == "deflate":
+        return zlib.compressobj(level)
+    return _Brotli(level)
+
+
+class Response:
+    """One response on a client's socket. `begin` chooses between a known length and chunks."""
+
+    def __init__(self, connection: socket.socket, *, head_only: bool, http11: bool) -> None:
+        self._socket = connection
+        self._head_only = head_only
+        self._http11 = http11
+        self._encoder: Any = None
+        self._chunked = False
+        self.begun = False
+        self.keep_alive = http11
+        self.encoding: str | None = None
+        self.level = 3
+        self.headers: dict[str, str] = {}
+
+    def send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """A whole response."""
+        if headers:
+            self.headers.update(headers)
+        if self.encoding and body:
+            encoder = new_encoder(self.encoding, self.level)
+            body = encoder.compress(body) + encoder.flush()
+            self.headers["Content-Encoding"] = self.encoding
+        self.headers["Content-Length"] = str(len(body))
+        head = self._head(status)
+        self._socket.sendall(head if self._head_only else head + body)
+
+    def begin(self, status: int, length: int | None = None) -> None:
+        """Send the headers of a streamed response."""
+        if self.encoding:
+            self._encoder = new_encoder(self.encoding, self.level)
+            self.headers["Content-Encoding"] = self.encoding
+            length = None
+        if length is not None:
+            self.headers["Content-Length"] = str(length)
+        elif self._http11:
+            self._chunked = True
+            self.headers["Transfer-Encoding"] = "chunked"
+        else:
+            self.keep_alive = False
+        self._socket.sendall(self._head(status))
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the body."""
+        if self._encoder is not None:
+            data = self._encoder.compress(data)
+        self._put(data)
+
+    def end(self) -> None:
+        """Finish a streamed body."""
+        if self._encoder is not None:
+            self._put(self._encoder.flush())
+        if self._chunked and not self._head_only:
+            self._socket.sendall(b"0\r\n\r\n")
+
+    def fail(self, error: ClickHouseError, version: str) -> None:
+        """Report an error after the headers have gone: the tagged block, then a body that never ends properly.
+
+        Clients that know `X-ClickHouse-Exception-Tag` read the block; to all others the transfer is broken,
+        so that nobody takes a part of a result for the whole.
+        """
+        tag = self.headers.get("X-ClickHouse-Exception-Tag", "")
+        text = error.message(version).encode()
+        block = b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (
+            tag.encode(),
+            text,
+            len(text),
+            tag.encode(),
+        )
+        self.write(block)
+        if self._encoder is not None:
+            self._put(self._encoder.flush())
+        self.keep_alive = False
+
+    def _put(self, data: bytes) -> None:
+        if not data or self._head_only:
+            return
+        if not self._chunked:
+            self._socket.sendall(data)
+        elif len(data) < 65536:
+            self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+        else:
+            self._socket.sendall(b"%x\r\n" % len(data))
+            self._socket.sendall(data)
+            self._socket.sendall(b"\r\n")
+
+    def _head(self, status: int) -> bytes:
+        self.begun = True
+        self.headers["Connection"] = "Keep-Alive" if self.keep_alive else "Close"
+        if self.keep_alive:
+            self.headers["Keep-Alive"] = "timeout=300"
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Date: {formatdate(usegmt=True)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+
+def new_exception_tag() -> str:
+    """A random mark of 16 letters that ends a result when a query fails half way."""
+    return secrets.token_hex(8)
