@@ -1,0 +1,144 @@
+"""Puts a finished candidate live: fence, swap script and bookkeeping in one transaction; rebuilds what changed."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from stir_assets.publish import candidate as build
+from stir_assets.publish import ddl, preflight, swap
+from stir_assets.publish.errors import Session
+from stir_assets.publish.manifest import Manifest, TargetRow
+from stir_assets.publish.modes import rename
+from stir_assets.publish.postgres import connect, translated
+from stir_assets.publish.preflight import Live, Plan
+from stir_assets.publish.publication import Progress
+
+if TYPE_CHECKING:
+    from stir_assets.publish.pipeline import Pipeline
+
+_REBUILDS = 5
+
+
+def cut_over(work: Pipeline, plan: Plan, known: TargetRow) -> swap.SwapResult:
+    """Swap the candidate in. A grant, view or index added meanwhile is carried too, then the swap tried again."""
+    for _ in range(_REBUILDS):
+        try:
+            return _swap(work, plan.live, known)
+        except swap.CarriedChanged:
+            with translated(f"{work.target.name}: carrying a change made meanwhile"):
+                plan.live = preflight.find_live(work.connection, work.target)
+                if plan.live is not None:
+                    preflight.check_carry(work.connection, work.target, plan.live)
+                build.refresh(work.connection, work.candidate, plan.live)
+    raise preflight.PreflightError(
+        work.target.name, "what depends on the table keeps changing; publish again"
+    )
+
+
+def _swap(work: Pipeline, live: Live | None, known: TargetRow) -> swap.SwapResult:
+    config, target, candidate = work.config, work.target, work.candidate
+    old = known.current or (ddl.version_name(target, f"adopted-{live.oid}", 0) if live else None)
+    statements: list[sql.Composable] = [
+        swap.fence(config.private_schema, target.name, work.version, old, known.seq, target.mode),
+        *rename.script(
+            schema=target.schema,
+            table=target.table,
+            private=config.private_schema,
+            version=work.version,
+            names=candidate.names,
+            statistics=candidate.statistics,
+            live=live,
+            old_version=old or "",
+            check=rename.guard(work.connection, live) if live else None,
+        ),
+        *_bookkeeping(work, live, known, old),
+    ]
+
+    def committed() -> bool:
+        with connect(config.dsn, f"stir-publish-outcome:{work.version}") as fresh:
+            row = Manifest(fresh, config.private_schema, config.public_schema).target(target.name)
+            return row is not None and row.current == work.version
+
+    def waiting(attempt: int, blockers: list[Session]) -> None:
+        who = ", ".join(map(str, blockers[:3])) or "a short transaction"
+        work.on_progress(Progress("swap", f"attempt {attempt} gave way to {who}"))
+        work.manifest.update(work.version)
+
+    relations = _relations(work, live)
+    return swap.run(
+        work.connection, target.name, statements, config.swap, relations, committed=committed, waiting=waiting
+    )
+
+
+def _relations(work: Pipeline, live: Live | None) -> list[int]:
+    if live is None:
+        return []
+    names = [f"{v['schema']}.{v['name']}" for v in live.captured["views"]]
+    rows = work.connection.execute(
+        "select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+        "where n.nspname || '.' || c.relname = any(%s)",
+        (names,),
+    ).fetchall()
+    return [live.oid, *(row[0] for row in rows)]
+
+
+def _bookkeeping(work: Pipeline, live: Live | None, known: TargetRow, old: str | None) -> list[sql.Composed]:
+    """The manifest's side of the swap, in its transaction."""
+    schema = sql.Identifier(work.config.private_schema)
+    names = {
+        "indexes": work.candidate.names,
+        "statistics": work.candidate.statistics,
+        "declared": [built.name for built in ddl.indexes(work.target)],
+    }
+    statements = [
+        sql.SQL(
+            "update {}.run set state = 'swapped', published_at = pg_catalog.clock_timestamp(), heartbeat = "
+            "pg_catalog.clock_timestamp(), names = {}, seq = {}, rows = {} where version = {}"
+        ).format(
+            schema,
+            sql.Literal(json.dumps(names)),
+            sql.Literal(known.seq + 1),
+            sql.Literal(work.candidate.rows),
+            sql.Literal(work.version),
+        )
+    ]
+    if live is None or old is None:
+        return statements
+    left = {
+        "indexes": rename.recorded_names(live.captured, old),
+        "statistics": [
+            [item["schema"], item["name"], ddl.versioned(item["name"], old)]
+            for item in live.captured["statistics"]
+        ],
+    }
+    if known.current is None:
+        statements.append(
+            sql.SQL(
+                "insert into {}.run (version, target, run_id, attempt, mode, state, published_at) "
+                "values ({}, {}, {}, 0, 'rename', 'adopted', null)"
+            ).format(
+                schema, sql.Literal(old), sql.Literal(work.target.name), sql.Literal(f"adopted-{live.oid}")
+            )
+        )
+    statements.append(
+        sql.SQL("update {}.run set names = names || {} where version = {}").format(
+            schema, sql.Literal(json.dumps(left)) + sql.SQL("::jsonb"), sql.Literal(old)
+        )
+    )
+    return statements
+
+
+def published_at(work: Pipeline) -> datetime:
+    """When the swap committed, by PostgreSQL's clock."""
+    row = work.connection.execute(
+        sql.SQL("select published_at from {}.run where version = %s").format(
+            sql.Identifier(work.config.private_schema)
+        ),
+        (work.version,),
+    ).fetchone()
+    assert row is not None  # noqa: S101 - written by the swap itself
+    return row[0]

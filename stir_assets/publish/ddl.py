@@ -1,0 +1,153 @@
+"""Statements that make a version of a table: names, CREATE TABLE, indexes, comments, owner, grants."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b32encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from stir_assets.publish.postgres import qualified, raw
+from stir_assets.publish.target import NAME_BYTES, Column, Index, Target
+
+_PLAIN = re.compile(r"[^\W\d]\w*", re.UNICODE)
+
+
+def digest(*parts: object) -> str:
+    """13 characters that are unique to the parts."""
+    return b32encode(hashlib.sha256("\0".join(map(str, parts)).encode()).digest())[:13].decode().lower()
+
+
+def shortened(name: str, most: int = NAME_BYTES) -> str:
+    """A name of at most `most` bytes; a longer one ends in a digest so that two never become one."""
+    if len(name.encode()) <= most:
+        return name
+    cut = name.encode()[: most - 9].decode(errors="ignore")
+    return f"{cut}_{digest(name)[:8]}"
+
+
+def version_name(target: Target, run_id: str, attempt: int) -> str:
+    """The private name of a version: readable, and unique to target, run and attempt."""
+    cut = target.table.encode()[:40].decode(errors="ignore")
+    return f"{cut}__v{digest(target.name, run_id, attempt)}"
+
+
+def versioned(name: str, version: str) -> str:
+    """The name an index or constraint has while its table is not the live one."""
+    suffix = "__" + version.rsplit("__v", 1)[-1]
+    return shortened(name, NAME_BYTES - len(suffix)) + suffix
+
+
+@dataclass(frozen=True)
+class BuiltIndex:
+    """An index to make: its public name, and SQL for it under a name and on a table still to be filled in."""
+
+    name: str
+    unique: bool
+    constraint: str | None  # 'p' primary key, 'u' unique constraint, None a plain index
+    index: Index
+
+
+def indexes(target: Target) -> list[BuiltIndex]:
+    """Every declared index with the name it will have in public."""
+    found: list[BuiltIndex] = []
+    if target.primary_key:
+        found.append(
+            BuiltIndex(shortened(f"{target.table}_pkey"), True, "p", Index(target.primary_key, unique=True))
+        )
+    if target.unique_key:
+        name = shortened(f"{target.table}_{'_'.join(target.unique_key)}_key")
+        found.append(BuiltIndex(name, True, "u", Index(target.unique_key, unique=True)))
+    for index in target.indexes:
+        parts = "_".join(re.sub(r"\W+", "_", column).strip("_") for column in index.columns)
+        name = index.name or shortened(f"{target.table}_{parts}_{'key' if index.unique else 'idx'}")
+        found.append(BuiltIndex(name, index.unique, None, index))
+    return found
+
+
+def create_table(target: Target, schema: str, name: str, *, temporary: bool = False) -> sql.Composed:
+    """CREATE TABLE with types, NOT NULL, defaults and CHECKs. A temporary one has none of the constraints."""
+    columns = [_column(target, column, constraints=not temporary) for column in target.columns]
+    if not temporary:
+        columns += [
+            sql.SQL("constraint {} check ({})").format(sql.Identifier(check), raw(expression))
+            for check, expression in target.check_constraints.items()
+        ]
+    storage = sql.SQL("")
+    if target.storage and not temporary:
+        options = [sql.SQL("{} = {}").format(raw(key), raw(value)) for key, value in target.storage.items()]
+        storage = sql.SQL(" with ({})").format(sql.SQL(", ").join(options))
+    kind = sql.SQL("create temporary table {}") if temporary else sql.SQL("create table {}")
+    place = sql.Identifier(name) if temporary else qualified(schema, name)
+    return sql.SQL("{} ({}){}").format(kind.format(place), sql.SQL(", ").join(columns), storage)
+
+
+def _column(target: Target, column: Column, *, constraints: bool) -> sql.Composed:
+    text = sql.SQL("{} {}").format(sql.Identifier(column.name), raw(column.pg_type))
+    if column.default is not None:
+        text += sql.SQL(" default {}").format(raw(column.default))
+    if constraints and (not column.nullable or column.name in target.primary_key):
+        text += sql.SQL(" not null")
+    return text
+
+
+def create_index(built: BuiltIndex, name: str, schema: str, table: str) -> sql.Composed:
+    """CREATE INDEX under a given name."""
+    index = built.index
+    columns = sql.SQL(", ").join(_index_column(column) for column in index.columns)
+    text = sql.SQL("create {}index {} on {} using {} ({})").format(
+        sql.SQL("unique ") if built.unique else sql.SQL(""),
+        sql.Identifier(name),
+        qualified(schema, table),
+        sql.Identifier(index.method),
+        columns,
+    )
+    if index.include:
+        text += sql.SQL(" include ({})").format(sql.SQL(", ").join(map(sql.Identifier, index.include)))
+    if index.where:
+        text += sql.SQL(" where {}").format(raw(index.where))
+    return text
+
+
+def _index_column(text: str) -> sql.Composable:
+    """A plain name is quoted; an expression or 'name desc' is the declaration's own SQL."""
+    if _PLAIN.fullmatch(text):
+        return sql.Identifier(text)
+    name, _, order = text.partition(" ")
+    if _PLAIN.fullmatch(name) and re.fullmatch(
+        r"(asc|desc)?\s*(nulls\s+(first|last))?", order.strip(), re.IGNORECASE
+    ):
+        return sql.SQL("{} {}").format(sql.Identifier(name), raw(order))
+    return raw(text)
+
+
+def add_constraint(built: BuiltIndex, index_name: str, schema: str, table: str) -> sql.Composed:
+    """Make a built unique index the primary key or a unique constraint; the constraint takes the index's name."""
+    kind = sql.SQL("primary key") if built.constraint == "p" else sql.SQL("unique")
+    return sql.SQL("alter table {} add constraint {} {} using index {}").format(
+        qualified(schema, table), sql.Identifier(index_name), kind, sql.Identifier(index_name)
+    )
+
+
+def comments(target: Target, schema: str, table: str) -> Iterable[sql.Composed]:
+    """COMMENTs on the table and its columns."""
+    if target.comment:
+        yield sql.SQL("comment on table {} is {}").format(
+            qualified(schema, table), sql.Literal(target.comment)
+        )
+    for column in target.columns:
+        if column.description:
+            yield sql.SQL("comment on column {} is {}").format(
+                sql.Identifier(schema, table, column.name), sql.Literal(column.description)
+            )
+
+
+def contract(target: Target, formatted_types: Mapping[str, str]) -> list[list[str | bool]]:
+    """The columns as readers see them: name, type as PostgreSQL prints it, nullability."""
+    return [
+        [column.name, formatted_types[column.name], column.nullable and column.name not in target.primary_key]
+        for column in target.columns
+    ]

@@ -1,0 +1,170 @@
+"""Staged objects -> COPY, at COPY's own speed and with a few megabytes in hand whatever the size.
+
+FREEZE, in the transaction that creates the table, is about correctness: a reader whose snapshot is older than
+the load would otherwise find the table empty after the swap, without an error.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from stir_assets.errors import StirError
+from stir_assets.publish.errors import IncompleteExport, Refused, TypeConversionError
+from stir_assets.publish.export import Exporter, StagedSlice
+from stir_assets.publish.postgres import Connection, translate
+from stir_assets.publish.staging import ObjectReader
+
+_COPY_CONTEXT = re.compile(r"COPY .+?, line (\d+)(?:, column (.+?))?(?::|$)", re.MULTILINE)
+_READ_AHEAD = 6  # chunks; one chunk decompresses to a few megabytes at most
+
+
+@dataclass
+class Loaded:
+    """What has been copied so far."""
+
+    rows: int = 0
+    bytes: int = 0
+    staged_bytes: int = 0
+    waited: float = 0.0
+
+
+Progress = Callable[[Loaded], None]
+
+
+def copy_slices(
+    connection: Connection,
+    exporter: Exporter,
+    table: sql.Composable,
+    columns: Sequence[str],
+    *,
+    target: str,
+    types: dict[str, str],
+    frozen: bool,
+    progress: Progress,
+) -> Loaded:
+    """COPY every slice into the table as it is staged, and check the rows of each. Caller holds the transaction.
+
+    Raises IncompleteExport, TypeConversionError, Refused (NOT NULL, CHECK) or what the exporter ran into.
+    """
+    statement = sql.SQL("copy {} ({}) from stdin (format text, encoding 'UTF8'{})").format(
+        table,
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(", freeze") if frozen else sql.SQL(""),
+    )
+    client = exporter.staging.client()
+    loaded = Loaded()
+    for number in range(len(exporter.slices)):
+        staged = _wait(exporter, number, loaded, progress)
+        reader = ObjectReader(client, exporter.staging.bucket, staged.key)
+        before = loaded.rows
+        rows = _copy_one(connection, statement, reader, target, types, before, lambda: progress(loaded))
+        if not rows == reader.lines == staged.rows:
+            raise IncompleteExport(
+                f"{target}: s3://{reader.bucket}/{reader.key} holds {reader.lines} rows, {staged.rows} were exported "
+                f"and {rows} loaded; the publication was given up"
+            )
+        loaded.rows += rows
+        loaded.bytes += reader.bytes
+        loaded.staged_bytes += reader.compressed
+        progress(loaded)
+    return loaded
+
+
+def _wait(exporter: Exporter, number: int, loaded: Loaded, progress: Progress) -> StagedSlice:
+    while (staged := exporter.wait(number)) is None:
+        loaded.waited += 0.2
+        progress(loaded)
+    return staged
+
+
+def _copy_one(
+    connection: Connection,
+    statement: sql.Composed,
+    reader: ObjectReader,
+    target: str,
+    types: dict[str, str],
+    rows_before: int,
+    tick: Callable[[], None],
+) -> int:
+    cursor = connection.cursor()
+    try:
+        with cursor.copy(statement) as copy, ReadAhead(iter(reader)) as chunks:
+            for chunk in chunks:
+                copy.write(chunk)
+                tick()
+    except psycopg.Error as error:
+        raise copy_error(error, target, types, rows_before) from error
+    return cursor.rowcount
+
+
+def copy_error(error: psycopg.Error, target: str, types: dict[str, str], rows_before: int) -> StirError:
+    """A failed COPY in words: which column, which line, what ClickHouse type it was."""
+    state = error.sqlstate or ""
+    match = _COPY_CONTEXT.search(error.diag.context or "")
+    line = int(match[1]) + rows_before if match else None
+    column = (match[2] if match else None) or error.diag.column_name
+    reason = (error.diag.message_primary or str(error)).strip()
+    if state.startswith("23"):
+        name = {"23502": "not null", "23514": "check constraint"}.get(state, "constraint")
+        where = f" (line {line} of the export)" if line else ""
+        return Refused(
+            target,
+            f"{name} {error.diag.constraint_name or column or ''}".strip(),
+            reason + where,
+            details={"column": column, "line": line, "constraint": error.diag.constraint_name},
+        )
+    if state.startswith("22"):
+        return TypeConversionError(
+            target,
+            column=column,
+            line=line,
+            clickhouse_type=types.get(column or ""),
+            reason=f"{state} {reason}",
+        )
+    return translate(error, f"{target}: COPY")
+
+
+class ReadAhead:
+    """Runs an iterator on a thread, a few items ahead, so that reading and decompressing overlap with COPY."""
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self.source = source
+        self.items: queue.Queue[bytes | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._fill, name="read-ahead", daemon=True)
+
+    def __enter__(self) -> Iterator[bytes]:
+        self.thread.start()
+        return self._drain()
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        while self.thread.is_alive():
+            try:
+                self.items.get_nowait()
+            except queue.Empty:
+                self.thread.join(0.01)
+
+    def _drain(self) -> Iterator[bytes]:
+        while (item := self.items.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _fill(self) -> None:
+        try:
+            for item in self.source:
+                if self.stopped.is_set():
+                    return
+                self.items.put(item)
+        except BaseException as error:
+            self.items.put(error)
+        else:
+            self.items.put(None)

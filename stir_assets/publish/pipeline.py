@@ -1,0 +1,331 @@
+"""One publication from lock to clean-up, in the order that lets every step fail without a trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from psycopg import pq, sql
+
+from stir_assets.publish import candidate as build
+from stir_assets.publish import ddl, guards, janitor, lock, preflight, snapshot
+from stir_assets.publish.candidate import Candidate
+from stir_assets.publish.clickhouse import ClickHouse
+from stir_assets.publish.config import PublisherConfig
+from stir_assets.publish.cutover import cut_over, published_at
+from stir_assets.publish.errors import Refused
+from stir_assets.publish.export import Exporter
+from stir_assets.publish.load import Loaded
+from stir_assets.publish.manifest import Manifest, TargetRow
+from stir_assets.publish.postgres import Connection, connect, qualified, translated
+from stir_assets.publish.preflight import Plan
+from stir_assets.publish.publication import OnProgress, Progress, Publication
+from stir_assets.publish.snapshot import Slice, Snapshot
+from stir_assets.publish.staging import remove_folder
+from stir_assets.publish.swap import SwapResult
+from stir_assets.publish.target import TableSource, Target
+
+
+@dataclass
+class Pipeline:
+    """The state of one attempt; `run()` is the whole life of it."""
+
+    config: PublisherConfig
+    target: Target
+    source: str | TableSource
+    run_id: str
+    attempt: int
+    data_time: datetime | str | None
+    on_progress: OnProgress
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.version = ddl.version_name(self.target, self.run_id, self.attempt)
+        self.candidate = Candidate(self.target, self.config.private_schema, self.version)
+
+    def run(self) -> Publication:
+        """Publish. Whatever is raised, the live table is whole, and nothing is left but a refused candidate."""
+        config = self.config
+        self.connection = connect(config.dsn, f"stir-publish:{self.version}")
+        try:
+            self.manifest = Manifest(self.connection, config.private_schema, config.public_schema)
+            self.manifest.bootstrap()
+            lock.acquire(self.connection, config.private_schema, self.target.name, config.lease)
+            self.clickhouse = ClickHouse(config.clickhouse)
+            try:
+                return self._locked()
+            finally:
+                self.clickhouse.close()
+        finally:
+            lock.release(self.connection, config.private_schema, self.target.name)
+            self.connection.close()
+
+    def preflight(self) -> Plan:
+        """Only the checks, without the lock; makes nothing but the manifest."""
+        self.connection = connect(self.config.dsn, f"stir-publish:{self.version}")
+        try:
+            self.manifest = Manifest(self.connection, self.config.private_schema, self.config.public_schema)
+            self.manifest.bootstrap()
+            self.clickhouse = ClickHouse(self.config.clickhouse)
+            with self.phase("preflight", "checking"):
+                return self.plan()[0]
+        finally:
+            if hasattr(self, "clickhouse"):
+                self.clickhouse.close()
+            self.connection.close()
+
+    @contextmanager
+    def phase(self, name: str, message: str) -> Iterator[None]:
+        """Report a phase, translate PostgreSQL's errors in it, and add up its time."""
+        self.on_progress(Progress(name, message))
+        started = time.monotonic()
+        try:
+            with translated(f"{self.target.name}: {name}"):
+                yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+    def _locked(self) -> Publication:
+        # Everything made outside PostgreSQL carries the manifest's identity, so that two databases may share
+        # a bucket and a ClickHouse without clearing away each other's work.
+        self.space = f"{self.manifest.identity()}-{ddl.digest(self.target.name)}-"
+        self.token = self.space + self.version.rsplit("__v", 1)[-1]
+        with self.phase("preflight", "checking the declaration, the relation and the live table"):
+            plan, known = self.plan()
+        with self.phase("sweep", "clearing what earlier runs left"):
+            self._sweep()
+        self.manifest.start(
+            version=self.version, target=self.target.name, run_id=self.run_id, attempt=self.attempt,
+            mode=self.target.mode, previous=known.current,
+        )  # fmt: skip
+        try:
+            with lock.heartbeat(self.config.dsn, self.config.private_schema, self.version, self.config.lease):
+                publication = self._publish(plan, known)
+        except BaseException as error:
+            self._undo(error)
+            raise
+        with self.phase("cleanup", "removing staged objects and the version before the last"):
+            self._tidy()
+        return self._finished(publication)
+
+    def plan(self) -> tuple[Plan, TargetRow]:
+        """All of preflight, on the state under the lock."""
+        target, connection = self.target, self.connection
+        preflight.check_server(connection, target, self.config.private_schema)
+        pg_types = preflight.declared_types(connection, target)
+        preflight.check_requirements(connection, target)
+        known = self.manifest.ensure_target(target.name, target.mode)
+        live = preflight.find_live(connection, target)
+        warnings: list[str] = []
+        if live is not None:
+            preflight.check_managed(target, live, known)
+            preflight.check_carry(connection, target, live)
+            warnings = preflight.check_contract(target, live, pg_types)
+        expressions, kinds = preflight.plan_export(
+            self.clickhouse, target, self.source, self.config.source_database
+        )
+        return Plan(target, expressions, kinds, pg_types, live, warnings), known
+
+    def _publish(self, plan: Plan, known: TargetRow) -> Publication:
+        self.warnings += plan.warnings
+        with self.phase("snapshot", "freezing the relation"):
+            self.manifest.update(self.version, state="exporting")
+            frozen = self._freeze()
+        with self.phase("count", "counting the snapshot"):
+            parts = snapshot.slices(self.clickhouse, frozen, self.config.slice_bytes)
+            exported = sum(part.rows for part in parts)
+            data_time = self._data_time(frozen)
+            previous_rows = self._previous_rows(plan, known)
+            if not self.target.enrichments:  # known before a byte has moved
+                self.warnings += guards.check_size(self.target, exported, previous_rows, None)
+        loaded = self._load(plan, frozen, parts, exported)
+        self._complete(plan, known, previous_rows)
+        self.manifest.update(
+            self.version, state="ready", exported_rows=exported, bytes=loaded.bytes, data_time=data_time
+        )
+        with self.phase("swap", "swapping"):
+            result = cut_over(self, plan, known)
+        return self._result(plan, known, frozen, loaded, result, data_time, previous_rows)
+
+    def _freeze(self) -> Snapshot:
+        config = self.config
+        return snapshot.take(
+            self.clickhouse,
+            self.source,
+            database=config.snapshot_database,
+            name=self.token,
+            source_database=config.source_database,
+            query_id=f"{self.token}-snapshot",
+        )
+
+    def _data_time(self, frozen: Snapshot) -> datetime | None:
+        """A given time, or a ClickHouse aggregate over exactly the rows that are published."""
+        if not isinstance(self.data_time, str):
+            return self.data_time
+        where = f" WHERE ({frozen.where})" if frozen.where else ""
+        row = self.clickhouse.rows(
+            f"SELECT toUnixTimestamp64Micro(toDateTime64({self.data_time}, 6, 'UTC')) FROM {frozen.relation}{where}",
+            f"{self.target.name}: data_time",
+        )[0]
+        return datetime.fromtimestamp(row[0] / 1e6, UTC) if row[0] else None
+
+    def _previous_rows(self, plan: Plan, known: TargetRow) -> int | None:
+        before = self.manifest.run(known.current) if known.current else None
+        if before is not None and before.rows is not None:
+            return before.rows
+        if plan.live is None:
+            return None
+        place = qualified(self.target.schema, self.target.table)
+        row = self.connection.execute(sql.SQL("select count(*) from {}").format(place)).fetchone()
+        return int(row[0]) if row else None
+
+    def _load(self, plan: Plan, frozen: Snapshot, parts: list[Slice], exported: int) -> Loaded:
+        exporter = Exporter(
+            self.config.clickhouse,
+            self.config.staging,
+            frozen,
+            plan.expressions,
+            parts,
+            folder=self.config.staging.folder(self.target.name, self.token),
+            query_prefix=f"{self.token}-export",
+            settings=self.config.export_settings,
+            workers=self.config.export_workers,
+        )
+        with self.phase("load", f"exporting and loading {exported} rows in {len(parts)} slices"):
+            self.manifest.update(self.version, state="loading")
+            exporter.start()
+            try:
+                loaded = build.load(
+                    self.connection,
+                    self.candidate,
+                    exporter,
+                    dsn=self.config.dsn,
+                    types=plan.clickhouse_types,
+                    progress=self._load_progress(exported),
+                    loaded_hook=lambda *_: None,
+                )
+            finally:
+                exporter.stop()
+        snapshot.check_total(exported, loaded.rows, self.target.name)
+        return loaded
+
+    def _load_progress(self, total: int):
+        last = [time.monotonic()]
+
+        def report(loaded: Loaded) -> None:
+            if time.monotonic() - last[0] >= 1:
+                last[0] = time.monotonic()
+                message = f"{loaded.rows} of {total} rows loaded"
+                self.on_progress(Progress("load", message, loaded.rows, total, loaded.bytes))
+
+        return report
+
+    def _complete(self, plan: Plan, known: TargetRow, previous_rows: int | None) -> None:
+        """Indexes, properties, statistics, guards, privileges."""
+        connection, candidate, private = self.connection, self.candidate, self.config.private_schema
+        carrier = build.carrier(candidate, plan.live)
+        with self.phase("index", "building indexes and constraints"):
+            self.manifest.update(self.version, state="indexing", rows=candidate.rows)
+            before = self.manifest.run(known.current) if known.current else None
+            build.index(
+                connection, candidate, carrier, list(before.names.get("declared", ())) if before else []
+            )
+        with self.phase("analyze", "collecting statistics"):
+            build.finish(connection, candidate, carrier)
+        with self.phase("guards", "checking the candidate"):
+            if self.target.enrichments:
+                self.warnings += guards.check_size(
+                    self.target, candidate.rows, previous_rows, candidate.label
+                )
+            guards.check_sql(connection, self.target, private, self.version, candidate.label)
+        with self.phase("secure", "setting owner, privileges and policies"):
+            build.secure(connection, candidate, carrier)
+
+    def _sweep(self) -> None:
+        swept = janitor.sweep_postgres(self.manifest, self.target.name)
+        swept.objects = remove_folder(self.config.staging, self._folder())
+        swept.snapshots = janitor.sweep_clickhouse(self.clickhouse, self.config.snapshot_database, self.space)
+        if swept.recovered or swept.aborted or swept.objects or swept.snapshots:
+            self.on_progress(Progress("sweep", f"cleared up after earlier runs: {swept}"))
+
+    def _folder(self) -> str:
+        """Everything this manifest ever staged for the target, and nothing else."""
+        return self.config.staging.folder(self.target.name) + self.space
+
+    def _tidy(self) -> None:
+        """After the swap nothing may fail any more: what cannot be removed now is left for the next run."""
+        steps = (
+            lambda: self.manifest.update(self.version, state="done", seconds=self.seconds),
+            lambda: snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token),
+            lambda: remove_folder(self.config.staging, self._folder()),
+            lambda: janitor.sweep_postgres(self.manifest, self.target.name),
+        )
+        for step in steps:
+            try:
+                step()
+            except Exception as error:
+                self.warnings.append(f"left for the next publication to clear up: {error}")
+
+    def _undo(self, error: BaseException) -> None:
+        """Take back everything of this attempt. Never raises, so that the reason stays the one reported."""
+        keep = isinstance(error, Refused) and error.candidate is not None
+        state = "rejected" if isinstance(error, Refused) else "aborted"
+        with suppress(Exception):
+            snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token)
+        with suppress(Exception):
+            remove_folder(self.config.staging, self._folder())
+        with suppress(Exception):
+            if self.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
+                self.connection.close()
+            if self.connection.closed:
+                with connect(self.config.dsn, f"stir-publish-undo:{self.version}") as fresh:
+                    self._undo_postgres(fresh, state, error, keep)
+            else:
+                self._undo_postgres(self.connection, state, error, keep)
+
+    def _undo_postgres(self, connection: Connection, state: str, error: BaseException, keep: bool) -> None:
+        manifest = Manifest(connection, self.config.private_schema, self.config.public_schema)
+        row = manifest.target(self.target.name)
+        if row is not None and row.current == self.version:
+            return  # the swap did commit; the next run's janitor finishes it
+        manifest.update(self.version, state=state, error=f"{type(error).__name__}: {error}"[:4000])
+        if not keep:
+            connection.execute("set lock_timeout = '5s'")
+            connection.execute(
+                sql.SQL("drop table if exists {}").format(qualified(self.config.private_schema, self.version))
+            )
+
+    def _result(
+        self, plan: Plan, known: TargetRow, frozen: Snapshot, loaded: Loaded, result: SwapResult,
+        data_time: datetime | None, previous_rows: int | None,
+    ) -> Publication:  # fmt: skip
+        described = {column.name: column.description for column in self.target.columns}
+        return Publication(
+            target=self.target.name,
+            version=self.version,
+            mode=self.target.mode,
+            run_id=self.run_id,
+            attempt=self.attempt,
+            sequence=known.seq + 1,
+            rows=self.candidate.rows,
+            exported_rows=loaded.rows,
+            bytes=loaded.bytes,
+            staged_bytes=loaded.staged_bytes,
+            seconds=self.seconds,
+            published_at=published_at(self),
+            data_time=data_time,
+            previous_version=known.current,
+            previous_rows=previous_rows,
+            columns=tuple((name, kind, described[name]) for name, kind in plan.pg_types.items()),
+            snapshot=frozen.kind,
+            swap_attempts=result.attempts,
+            dropped_rows=self.candidate.dropped,
+            warnings=(),
+        )
+
+    def _finished(self, publication: Publication) -> Publication:
+        return replace(publication, warnings=tuple(self.warnings))

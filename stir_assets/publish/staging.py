@@ -1,0 +1,126 @@
+"""Staged objects in S3: their names, reading them to the last byte, and removing every trace.
+
+Objects live under `prefix/<schema>.<table>/<run>/`; nothing else is ever written or deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import zstandard
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stir_assets.publish.errors import IncompleteExport
+
+READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class S3Staging:
+    """Where publications are staged.
+
+    `endpoint` is None on AWS itself. `client` makes a boto3 S3 client (one per thread). ClickHouse finds its
+    own credentials: in `named_collection` (with `url`, keys) if given, else in its environment or role, so no
+    key is ever in SQL. `clickhouse_endpoint` is for a ClickHouse that reaches S3 under another address.
+    """
+
+    bucket: str
+    prefix: str
+    client: Callable[[], Any] = field(repr=False)
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    named_collection: str | None = None
+    clickhouse_endpoint: str | None = None
+
+    def folder(self, target: str, run: str | None = None) -> str:
+        """The key prefix of a target, or of one run of it."""
+        parts = [self.prefix.strip("/"), quote(target, safe="."), *([run] if run else [])]
+        return "/".join(part for part in parts if part) + "/"
+
+    def url(self, key: str) -> str:
+        """The address ClickHouse writes a key to."""
+        endpoint = self.clickhouse_endpoint or self.endpoint
+        base = (
+            f"{endpoint.rstrip('/')}/{self.bucket}"
+            if endpoint
+            else f"https://{self.bucket}.s3.{self.region}.amazonaws.com"
+        )
+        return f"{base}/{key}"
+
+
+def remove_folder(staging: S3Staging, folder: str) -> int:
+    """Delete every object under the folder and abort its multipart uploads; returns how many there were."""
+    client = staging.client()
+    removed = 0
+    with translated(f"cleaning s3://{staging.bucket}/{folder}"):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=staging.bucket, Prefix=folder):
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            if keys:
+                client.delete_objects(Bucket=staging.bucket, Delete={"Objects": keys, "Quiet": True})
+                removed += len(keys)
+        removed += _abort_uploads(client, staging.bucket, folder)
+    return removed
+
+
+def _abort_uploads(client: Any, bucket: str, folder: str) -> int:
+    """A killed writer leaves an upload that no listing shows and every bill does."""
+    aborted = 0
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=folder):
+        for upload in page.get("Uploads", []):
+            if not upload["Key"].startswith(folder):
+                continue
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            aborted += 1
+    return aborted
+
+
+@dataclass
+class ObjectReader:
+    """One staged object, decompressed in order. After the iteration: its bytes, lines and whether it was whole."""
+
+    client: Any
+    bucket: str
+    key: str
+    compressed: int = 0
+    bytes: int = 0
+    lines: int = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield decompressed chunks. Raises IncompleteExport when the object is missing or cut short.
+
+        python-zstandard reports a cut stream as a clean end, so the end of the frame is checked here.
+        """
+        with translated(f"reading s3://{self.bucket}/{self.key}"):
+            reply = self.client.get_object(Bucket=self.bucket, Key=self.key)
+            body, size = reply["Body"], int(reply["ContentLength"])
+            decoder, finished, last = zstandard.ZstdDecompressor().decompressobj(), False, b""
+            while data := body.read(READ_SIZE):
+                self.compressed += len(data)
+                while data:
+                    if finished:
+                        decoder, finished = zstandard.ZstdDecompressor().decompressobj(), False
+                    chunk = decoder.decompress(data)
+                    finished, data = decoder.eof, decoder.unused_data
+                    if chunk:
+                        self.bytes += len(chunk)
+                        self.lines += chunk.count(b"\n")
+                        last = chunk[-1:]
+                        yield chunk
+            if self.compressed != size or not (finished or size == 0) or last not in (b"", b"\n"):
+                raise IncompleteExport(
+                    f"s3://{self.bucket}/{self.key} is cut short: {self.compressed} of {size} bytes, "
+                    f"{'whole' if finished else 'unfinished'} zstd frame; the publication was given up"
+                )
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """S3 client errors as ours."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, zstandard.ZstdError) as error:
+        raise IncompleteExport(f"{what}: {error}") from error
