@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from stir_assets.settings import REPO_ROOT
 
 DEFINITIONS_MODULE = "stir_assets.definitions"
 LOCATION = "stir"
+
+log = logging.getLogger("stir.supervisor")
 
 
 def write_home(home: Path, code_port: int) -> None:
@@ -126,7 +129,7 @@ class CodeServer(DagsterService):
             timeout=180,
             check=False,
         )
-        print(done.stdout + done.stderr, flush=True)
+        log.info("dagster instance migrate: exit code %d", done.returncode)
         if done.returncode != 0:
             raise TransientError(f"`dagster instance migrate` failed:\n{done.stderr.strip()[-1500:]}")
         marker.write_text(version)

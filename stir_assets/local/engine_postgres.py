@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import logging
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +30,8 @@ from stir_assets.local.service import Service
 ADMIN = "postgres"
 APPLICATION = "stir"
 DAGSTER = "dagster"
+
+log = logging.getLogger("stir.supervisor")
 
 _HBA = f"""\
 # Written at each start by `stir up`. Only loopback, only with a password.
@@ -163,7 +168,7 @@ class PostgresService(Service):
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         aside = self._data.with_name(f"{self._data.name}.unusable-{stamp}")
         self._data.rename(aside)
-        print(f"{self._data} held no complete database and was moved to {aside.name}", flush=True)
+        log.warning("%s held no complete database and was moved to %s", self._data, aside.name)
 
     def _check_version(self) -> None:
         version = (self._data / "PG_VERSION").read_text().strip()
@@ -188,8 +193,6 @@ class PostgresService(Service):
     # --- password of the superuser: stack.json may have been deleted while the data stayed ------------
 
     def _password_mark(self) -> str:
-        import hashlib
-
         return hashlib.sha256(self._config.postgres_admin_password.encode()).hexdigest()[:16]
 
     def _mark_file(self, data: Path) -> Path:
@@ -312,8 +315,6 @@ def _plain_environment() -> dict[str, str]:
 
 
 def _remove_tree(folder: Path) -> None:
-    import shutil
-
     shutil.rmtree(folder, ignore_errors=True)
 
 

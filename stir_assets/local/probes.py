@@ -75,7 +75,9 @@ def code_server(host: str, port: int) -> str:
 
     with grpc.insecure_channel(f"{host}:{port}") as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        answer = stub.Check(health_pb2.HealthCheckRequest(service="DagsterApi"), timeout=TIMEOUT_SECONDS)
+        answer = stub.Check(  # pyright: ignore[reportAttributeAccessIssue]  # made at run time
+            health_pb2.HealthCheckRequest(service="DagsterApi"), timeout=TIMEOUT_SECONDS
+        )
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         raise TransientError("the code server is not serving yet")
     return "code server"

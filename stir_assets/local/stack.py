@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from stir_assets.local.environment import (
 from stir_assets.local.home import StackHome
 from stir_assets.local.processes import stop_session
 from stir_assets.local.state import StackState
-from stir_assets.local.supervisor import Supervisor
+from stir_assets.local.supervisor import Supervisor, log_to
 from stir_assets.settings import stir_home
 
 START_TIMEOUT_SECONDS = 240.0
@@ -104,7 +105,9 @@ class Stack:
             if not plan.fresh:
                 self._wait_ready(plan, timeout, None)
                 return False
-            supervisor = Supervisor(self.home, self._env)
+            supervisor = Supervisor(self.home, self._env, foreground=True)
+            log_to(self.home.log_file("supervisor").open("a", encoding="utf-8", buffering=1))
+            log_to(sys.stderr, logging.WARNING)
 
             def watch() -> None:
                 try:

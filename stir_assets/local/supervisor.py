@@ -31,7 +31,9 @@ from stir_assets.local.runner import ServiceRunner
 from stir_assets.local.state import ServiceState, StackState
 
 _TICK_SECONDS = 0.2
-_STATE_EVERY_SECONDS = 5.0
+_STATE_EVERY_SECONDS = 2.0
+
+_BAD_PHASES = ("restarting", "failed", "not answering")
 
 log = logging.getLogger("stir.supervisor")
 
@@ -40,8 +42,14 @@ class Supervisor:
     """Runs the services named in `wanted.json`; names added to that file while it runs are started too."""
 
     def __init__(
-        self, home: StackHome, base_env: Mapping[str, str], *, owner: ProcessRef | None = None
+        self,
+        home: StackHome,
+        base_env: Mapping[str, str],
+        *,
+        owner: ProcessRef | None = None,
+        foreground: bool = False,
     ) -> None:
+        self._foreground = foreground
         self._home = home
         self._base_env = base_env
         self._owner = owner
@@ -137,7 +145,8 @@ class Supervisor:
             before = self._state.services.get(service.name)
             if before is None or (before.phase, before.reason) != (service.phase, service.reason):
                 pid = service.process.pid if service.process else "-"
-                log.info("%s: %s (pid %s) %s", service.name, service.phase, pid, service.reason)
+                level = logging.WARNING if service.phase in _BAD_PHASES else logging.INFO
+                log.log(level, "%s: %s (pid %s) %s", service.name, service.phase, pid, service.reason)
             self._state.services[service.name] = service
         self._write_state()
 
@@ -167,7 +176,8 @@ class Supervisor:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, handle)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # A closed terminal ends the stack that runs in it, and not one that was detached.
+        signal.signal(signal.SIGHUP, handle if self._foreground else signal.SIG_IGN)
 
 
 class HomeLock:
@@ -199,17 +209,27 @@ def _stamp(path: Path) -> object:
     return stat.st_mtime_ns, stat.st_ino
 
 
+def log_to(stream: IO[str], level: int = logging.INFO) -> None:
+    """Send the supervisor's log there, with times in UTC."""
+    handler = logging.StreamHandler(stream)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    handler.setLevel(level)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    # Probes fail until an engine is up; the drivers would log each of them as a warning.
+    for chatty in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+
+
 def main() -> None:
     """Entry point of the detached supervisor; its output goes to logs/supervisor.log."""
     parser = argparse.ArgumentParser(description="Supervisor of the local stack; started by `stir up`.")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--owner-pid", type=int, default=0)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    logging.Formatter.converter = time.gmtime
-    # Probes fail until an engine is up; the driver would log each of them as a warning.
-    for chatty in ("clickhouse_connect", "urllib3"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    log_to(sys.stdout)
     owner = ProcessRef.of(arguments.owner_pid) if arguments.owner_pid else None
     try:
         Supervisor(StackHome(arguments.home), dict(os.environ), owner=owner).run()

@@ -71,4 +71,10 @@ def drop(uid: int, gid: int) -> None:
 
 if __name__ == "__main__":
     drop(int(sys.argv[1]), int(sys.argv[2]))
-    os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606  # an argument list of our own
+    try:
+        os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606  # an argument list of our own
+    except PermissionError:
+        sys.exit(
+            f"{sys.argv[3]}: user {sys.argv[1]} may not enter the folders above it, and this container withholds "
+            "the right to pass them: install below a folder open to all, or run `stir` as a normal user"
+        )
