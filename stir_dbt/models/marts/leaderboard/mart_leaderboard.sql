@@ -2,9 +2,12 @@
 {#- Metrics with a rank, as the product names them; a board without one of them says 0, which means "no rank". -#}
 {%- set metrics = ['followers', 'followers_change', 'views', 'plays'] -%}
 {%- set boards = [
-    {'model': 'mart_instagram_leaderboard', 'profile_platform': "'IA'", 'prev_views': '0', 'has_plays': true},
-    {'model': 'mart_youtube_leaderboard', 'profile_platform': "'YA'", 'prev_views': 'prev_month_views', 'has_plays': false},
-    {'model': 'mart_cross_platform_leaderboard', 'profile_platform': 'profile_platform', 'prev_views': 'prev_views', 'has_plays': false},
+    {'model': 'mart_instagram_leaderboard', 'platform': 'INSTAGRAM', 'profile_platform': "'IA'", 'prev_views': '0',
+        'has_plays': true},
+    {'model': 'mart_youtube_leaderboard', 'platform': 'YOUTUBE', 'profile_platform': "'YA'",
+        'prev_views': 'prev_month_views', 'has_plays': false},
+    {'model': 'mart_cross_platform_leaderboard', 'platform': 'ALL', 'profile_platform': 'profile_platform',
+        'prev_views': 'prev_views', 'has_plays': false},
 ] -%}
 {%- set plain_scopes = ['', '_by_cat', '_by_lang', '_by_cat_lang'] %}
 
@@ -13,7 +16,7 @@ with boards as (
     select
         month,
         {{ board.profile_platform }} as profile_platform,
-        toString(platform) as platform,
+        '{{ board.platform }}' as platform,
         platform_id,
         toNullable(handle) as handle,
         toNullable(language) as language,
