@@ -108,8 +108,8 @@ def row_counts(client: Client) -> dict[str, int]:
         " WHERE database IN {schemas:Array(String)}",
         parameters={"schemas": sorted({table.schema for table in source_tables()})},
     ).result_rows
-    counts = dict(rows)
-    return {table.key: int(counts.get(table.key, 0)) for table in source_tables()}
+    counts = {str(key): int(count) for key, count in rows}
+    return {table.key: counts.get(table.key, 0) for table in source_tables()}
 
 
 def _anchor(now: datetime | None) -> datetime:
@@ -173,8 +173,8 @@ def _insert_characters(client: Client, state: WorldState, progress: Progress | N
             "code": list(vocabulary.COUNTRIES),
         },
         "vidooly.youtube_category": {
-            "id": [number for number, _ in vocabulary.YOUTUBE_CATEGORIES],
-            "category": [text for _, text in vocabulary.YOUTUBE_CATEGORIES],
+            "id": list(vocabulary.YOUTUBE_CATEGORIES),
+            "category": list(vocabulary.YOUTUBE_CATEGORIES.values()),
         },
     }
     for table, columns in tables.items():

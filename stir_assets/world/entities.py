@@ -22,7 +22,7 @@ Columns = dict[str, list]
 
 def instagram_profiles(rng: np.random.Generator, count: int, anchor: int) -> Columns:
     """`count` Instagram profiles as columns of `stir_world.ig_profile`, `anchor` in epoch seconds."""
-    base = _common(rng, count, anchor, posts_per_day=0.075)
+    base = _common(rng, count, anchor, posts_per_day=0.085)
     index = np.arange(count)
     handles = [_handle(rng, i) for i in range(count)]
     names = [f"{rng.choice(words.FIRST_NAMES)} {rng.choice(words.LAST_NAMES)}" for _ in range(count)]
@@ -60,7 +60,7 @@ def instagram_profiles(rng: np.random.Generator, count: int, anchor: int) -> Col
 
 def youtube_channels(rng: np.random.Generator, count: int, anchor: int) -> Columns:
     """`count` YouTube channels as columns of `stir_world.yt_channel`; the first ones are linked to profiles."""
-    base = _common(rng, count, anchor, posts_per_day=0.075)
+    base = _common(rng, count, anchor, posts_per_day=0.085)
     index = np.arange(count)
     titles = [
         f"{rng.choice(words.FIRST_WORDS).title()} {rng.choice(words.TOPIC_NOUNS).title()} {i % 97}"
@@ -131,7 +131,7 @@ def _followers(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
 
 def _languages(rng: np.random.Generator, count: int) -> list[str]:
     codes = list(words.LANGUAGES)
-    weights = np.array([words.LANGUAGES[code][1] for code in codes])
+    weights = np.array([words.LANGUAGES[code]["share"] for code in codes])
     return rng.choice(codes, count, p=weights / weights.sum()).tolist()
 
 
@@ -141,8 +141,8 @@ def _categories(rng: np.random.Generator, count: int) -> list[str]:
 
 
 def _places(rng: np.random.Generator, count: int, *, home_share: float) -> list[tuple[str, str, str]]:
-    home = rng.integers(0, words.IN_PLACES, count)
-    abroad = rng.integers(words.IN_PLACES, len(words.PLACES), count)
+    home = rng.integers(0, words.HOME_PLACES, count)
+    abroad = rng.integers(words.HOME_PLACES, len(words.PLACES), count)
     chosen = np.where(rng.random(count) < home_share, home, abroad)
     return [words.PLACES[i] for i in chosen]
 

@@ -1,359 +1,48 @@
-"""The words of the generated world: invented names, places, categories and sentences.
+"""The words of the generated world, read from `vocabulary.yml`.
 
-Lists only. Names are made of syllables or common nouns so that no real person is described; e-mail
-addresses use the reserved example domains, phone numbers a range that no network assigns.
+Every name in there is invented. E-mail addresses made from them use the reserved example domains, phone
+numbers a range that no network assigns.
 """
 
 from __future__ import annotations
 
-FIRST_NAMES = tuple(
-    [
-        "Aaruvi",
-        "Bansira",
-        "Chirava",
-        "Devkeya",
-        "Elvani",
-        "Farzeen",
-        "Girvika",
-        "Hansuli",
-        "Ishvari",
-        "Jovika",
-        "Kavrun",
-        "Lohita",
-        "Mehrun",
-        "Nivaan",
-        "Omkira",
-        "Pranvi",
-        "Qadima",
-        "Rohvik",
-        "Sarvina",
-        "Tavish",
-        "Ujvala",
-        "Viraali",
-        "Wafina",
-        "Yashvi",
-        "Zorina",
-        "Adrivan",
-        "Bhavrit",
-        "Charvik",
-        "Divanth",
-        "Eshaan",
-        "Gauravi",
-        "Harvin",
-        "Indraja",
-        "Jaskira",
-        "Keyura",
-        "Laksha",
-        "Manvitha",
-        "Nakshi",
-        "Oviya",
-        "Parinav",
-    ]
-)
-LAST_NAMES = tuple(
-    [
-        "Anvekarr",
-        "Bhatolia",
-        "Chandrela",
-        "Dholvani",
-        "Eravathi",
-        "Farvande",
-        "Ghoshalu",
-        "Hirvani",
-        "Iyerval",
-        "Jadhvari",
-        "Kelkaria",
-        "Lohanti",
-        "Mahajani",
-        "Nairula",
-        "Ojhaval",
-        "Patvarda",
-        "Qazilbar",
-        "Rathvika",
-        "Sahanti",
-        "Tambolia",
-        "Umarvadi",
-        "Vaidhura",
-        "Wadhvani",
-        "Yelkuri",
-        "Zaverilo",
-        "Bansodia",
-        "Chauravi",
-        "Desvania",
-        "Gokhalia",
-        "Hegdeval",
-    ]
-)
-TOPIC_NOUNS = tuple(
-    [
-        "kitchen",
-        "studio",
-        "diaries",
-        "nomad",
-        "pixels",
-        "beats",
-        "garden",
-        "stories",
-        "corner",
-        "vault",
-        "lens",
-        "lab",
-        "trails",
-        "desk",
-        "sketches",
-        "market",
-        "tales",
-        "craft",
-        "glow",
-        "riders",
-    ]
-)
-FIRST_WORDS = tuple(
-    [
-        "saffron",
-        "monsoon",
-        "indigo",
-        "banyan",
-        "copper",
-        "velvet",
-        "lotus",
-        "midnight",
-        "jasmine",
-        "terracotta",
-        "peacock",
-        "sandal",
-        "coral",
-        "amber",
-        "willow",
-        "marigold",
-        "cobalt",
-        "ivory",
-        "turmeric",
-        "cinder",
-    ]
-)
-BRAND_WORDS = tuple(
-    [
-        "Norvelle",
-        "Karpasi",
-        "Lumora",
-        "Zentika",
-        "Pavitro",
-        "Dastango",
-        "Miravel",
-        "Tulsana",
-        "Orvani",
-        "Khadora",
-    ]
-)
+from pathlib import Path
+from typing import Any
 
-# (city, state, country)
-PLACES = (
-    ("Mumbai", "Maharashtra", "IN"),
-    ("Delhi", "Delhi", "IN"),
-    ("Bengaluru", "Karnataka", "IN"),
-    ("Hyderabad", "Telangana", "IN"),
-    ("Chennai", "Tamil Nadu", "IN"),
-    ("Kolkata", "West Bengal", "IN"),
-    ("Pune", "Maharashtra", "IN"),
-    ("Jaipur", "Rajasthan", "IN"),
-    ("Lucknow", "Uttar Pradesh", "IN"),
-    ("Ahmedabad", "Gujarat", "IN"),
-    ("Indore", "Madhya Pradesh", "IN"),
-    ("Kochi", "Kerala", "IN"),
-    ("Bhubaneswar", "Odisha", "IN"),
-    ("Amritsar", "Punjab", "IN"),
-    ("Guwahati", "Assam", "IN"),
-    ("New York", "New York", "US"),
-    ("London", "England", "GB"),
-    ("Dubai", "Dubai", "AE"),
-    ("Singapore", "Singapore", "SG"),
-    ("Jakarta", "Jakarta", "ID"),
-    ("Sao Paulo", "Sao Paulo", "BR"),
-)
-IN_PLACES = sum(1 for place in PLACES if place[2] == "IN")
+import yaml
 
-COUNTRIES = {
-    "IN": "India",
-    "US": "United States",
-    "GB": "United Kingdom",
-    "AE": "United Arab Emirates",
-    "SG": "Singapore",
-    "ID": "Indonesia",
-    "BR": "Brazil",
-    "NP": "Nepal",
-    "BD": "Bangladesh",
-    "LK": "Sri Lanka",
-    "PK": "Pakistan",
-    "AU": "Australia",
-    "CA": "Canada",
-    "DE": "Germany",
-    "FR": "France",
-    "JP": "Japan",
-    "KR": "South Korea",
-    "MY": "Malaysia",
-    "TH": "Thailand",
-    "PH": "Philippines",
-    "VN": "Vietnam",
-    "ZA": "South Africa",
-    "KE": "Kenya",
-    "NG": "Nigeria",
-    "EG": "Egypt",
-    "SA": "Saudi Arabia",
-    "QA": "Qatar",
-    "TR": "Turkey",
-    "IT": "Italy",
-    "ES": "Spain",
-    "MX": "Mexico",
-    "AR": "Argentina",
-}
+_WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 
-# The product's categories, commonest first: popularity falls with the position.
-CATEGORIES = (
-    "Entertainment",
-    "Fashion & Style",
-    "Food & Drinks",
-    "Beauty",
-    "Comedy",
-    "Travel & Leisure",
-    "Music",
-    "Health & Fitness",
-    "Education",
-    "Gaming",
-    "Science & Technology",
-    "Family & Parenting",
-    "Finance",
-    "Sports",
-    "Photography & Editing",
-    "Motivational",
-    "People & Culture",
-    "Pets & Animals",
-    "News & Politics",
-    "Autos & Vehicles",
-)
-# Category texts of the video platform (id, text), as its API numbers them.
-YOUTUBE_CATEGORIES = (
-    (1, "Film & Animation"),
-    (2, "Autos & Vehicles"),
-    (10, "Music"),
-    (15, "Pets & Animals"),
-    (17, "Sports"),
-    (19, "Travel & Events"),
-    (20, "Gaming"),
-    (22, "People & Blogs"),
-    (23, "Comedy"),
-    (24, "Entertainment"),
-    (25, "News & Politics"),
-    (26, "Howto & Style"),
-    (27, "Education"),
-    (28, "Science & Technology"),
-    (29, "Nonprofits & Activism"),
-)
-
-# language code -> (English name, weight, sentence words). Invented sentences come out of the words.
-LANGUAGES: dict[str, tuple[str, float, str]] = {
-    "en": (
-        "English",
-        0.34,
-        "today we try something new come along for a quiet morning walk with fresh coffee and bright colours "
-        "simple recipe slow weekend tell me your favourite part",
-    ),
-    "hi": (
-        "Hindi",
-        0.26,
-        "आज हम नया कुछ बनाते हैं सुबह की चाय और मीठी धूप साथ चलो रंग भरे दिन आसान तरीका देखो बताना कैसा लगा",
-    ),
-    "ta": ("Tamil", 0.1, "இன்று புதிய பயணம் காலை தேநீர் அழகான நிறங்கள் எளிய சமையல் உங்களுக்கு பிடித்ததா சொல்லுங்கள் நண்பர்களே"),
-    "te": ("Telugu", 0.09, "ఈరోజు కొత్త ప్రయాణం ఉదయం టీ అందమైన రంగులు సులభమైన వంట మీకు నచ్చిందా చెప్పండి మిత్రులారా"),
-    "bn": ("Bengali", 0.07, "আজ নতুন কিছু সকালের চা সুন্দর রং সহজ রান্না কেমন লাগল বলো বন্ধুরা চলো একসাথে"),
-    "mr": ("Marathi", 0.06, "आज आपण काहीतरी नवीन करू सकाळचा चहा सुंदर रंग सोपी पाककृती कसे वाटले ते सांगा मित्रांनो"),
-    "kn": ("Kannada", 0.05, "ಇಂದು ಹೊಸ ಪ್ರಯಾಣ ಬೆಳಗಿನ ಚಹಾ ಸುಂದರ ಬಣ್ಣಗಳು ಸುಲಭ ಅಡುಗೆ ನಿಮಗೆ ಇಷ್ಟವಾಯಿತೇ ಹೇಳಿ"),
-    "gu": ("Gujarati", 0.03, "આજે કંઈક નવું સવારની ચા સુંદર રંગો સરળ રસોઈ કેવું લાગ્યું કહો મિત્રો"),
-}
-HASHTAGS = [
-    "reels",
-    "trending",
-    "foodie",
-    "ootd",
-    "travelgram",
-    "MorningVibes",
-    "HomeCooking",
-    "fitfam",
-    "GRWM",
-    "unboxing",
-    "streetstyle",
-    "weekendmood",
-    "desi",
-    "skincare",
-    "NewVideo",
-    "collab",
-    "giveaway",
-    "StudyWithMe",
-    "petlove",
-    "roadtrip",
-    "handmade",
-    "gamingclips",
-    "dailyvlog",
-    "monsoon",
-    "festive",
-    "minimal",
-    "makeup",
-    "vegrecipes",
-    "cricketlove",
-    "indiemusic",
-]
-LANDMARKS = (
-    "Old Harbour",
-    "Lake View",
-    "Hill Fort",
-    "River Market",
-    "Central Park",
-    "Palace Road",
-    "Sea Face",
-)
-STORES = ("norvelle-shop", "lumora-care", "tulsana-home")
-COMMENTS = (
-    "love this",
-    "so good, where is this?",
-    "बहुत सुंदर",
-    "super",
-    "please share the recipe",
-    "first!",
-    "price?",
-    "अगला भाग कब आएगा",
-    "not working for me",
-    "wow",
-    "nice colours",
-    "need part two",
-)
-ERRORS = (
-    "(404) profile not found",
-    "(204) no content",
-    "(409) request already running",
-    "(429) rate limited, try again later",
-    "(500) upstream failed",
-    "'NoneType' object has no attribute 'edges'",
-    "(403) login required",
-    "(408) timed out after 30 s",
-)
+FIRST_NAMES: list[str] = _WORDS["first_names"].split()
+LAST_NAMES: list[str] = _WORDS["last_names"].split()
+TOPIC_NOUNS: list[str] = _WORDS["topic_nouns"].split()
+FIRST_WORDS: list[str] = _WORDS["first_words"].split()
+CATEGORIES: list[str] = _WORDS["categories"]
+# (city, state, country), those of the home market first
+PLACES: list[tuple[str, str, str]] = [(city, state, country) for city, state, country in _WORDS["places"]]
+HOME = "IN"
+HOME_PLACES = sum(1 for place in PLACES if place[2] == HOME)
+COUNTRIES: dict[str, str] = _WORDS["countries"]
+YOUTUBE_CATEGORIES: dict[int, str] = _WORDS["youtube_categories"]
+LANGUAGES: dict[str, dict[str, Any]] = _WORDS["languages"]
 
 
 def vocabulary_lists() -> dict[str, list[str]]:
-    """The lists that SQL statements pick from, by name."""
-    lists = {f"words_{code}": words.split() for code, (_, _, words) in LANGUAGES.items()}
-    return lists | {
-        "hashtags": list(HASHTAGS),
-        "landmarks": list(LANDMARKS),
-        "cities": [place[0] for place in PLACES],
-        "city_labels": [f"{place[0]}, {place[1]}" for place in PLACES],
-        "city_paths": [f"{place[0]}, {COUNTRIES[place[2]]}" for place in PLACES],
-        "states": [place[1] for place in PLACES],
-        "categories": list(CATEGORIES),
-        "first_names": list(FIRST_NAMES),
-        "last_names": list(LAST_NAMES),
-        "brands": list(BRAND_WORDS),
-        "stores": list(STORES),
-        "comments": list(COMMENTS),
-        "errors": list(ERRORS),
-        "nouns": list(TOPIC_NOUNS),
+    """The lists that the SQL statements pick from, by name; `words_<language>` make sentences."""
+    sentences = {f"words_{code}": language["words"].split() for code, language in LANGUAGES.items()}
+    return sentences | {
+        "hashtags": _WORDS["hashtags"].split(),
+        "brands": _WORDS["brands"].split(),
+        "landmarks": _WORDS["landmarks"],
+        "stores": _WORDS["stores"],
+        "comments": _WORDS["comments"],
+        "errors": _WORDS["errors"],
+        "categories": CATEGORIES,
+        "first_names": FIRST_NAMES,
+        "last_names": LAST_NAMES,
+        "nouns": TOPIC_NOUNS,
+        "cities": [city for city, _, _ in PLACES],
+        "city_labels": [f"{city}, {state}" for city, state, _ in PLACES],
+        "city_paths": [f"{city}, {COUNTRIES[country]}" for city, _, country in PLACES],
+        "states": [state for _, state, _ in PLACES],
     }
