@@ -30,7 +30,14 @@ class S3Service(Service):
         return [sys.executable, "-m", module, "--host", LOOPBACK, "--port", str(self.port)]
 
     def environment(self) -> Mapping[str, str]:
-        return {**self._environment, "TMPDIR": str(self._spill)}
+        # Few allocator arenas and a low threshold: the memory of a deleted object goes back to the system
+        # instead of staying with the thread that happened to handle it.
+        return {
+            **self._environment,
+            "TMPDIR": str(self._spill),
+            "MALLOC_ARENA_MAX": "2",
+            "MALLOC_MMAP_THRESHOLD_": str(2**20),
+        }
 
     def probe(self) -> None:
         self._client().list_buckets()
