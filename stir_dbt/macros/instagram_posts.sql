@@ -74,10 +74,10 @@ merged_posts as (
         argMaxIf(profile_id, (is_live, observed_at, profile_id), profile_id != '') as author_id,
         argMaxIf(handle, (is_live, observed_at, profile_id), handle != '') as author_handle,
         argMaxIf(type_name, (is_live, observed_at, profile_id), type_name != '') as post_type,
-        coalesce(max(likes), 0) as like_count,
-        coalesce(max(comments), 0) as comment_count,
-        coalesce(max(views), 0) as view_count,
-        coalesce(max(plays), 0) as play_count,
+        greatest(coalesce(max(likes), 0), 0) as like_count,
+        greatest(coalesce(max(comments), 0), 0) as comment_count,
+        greatest(coalesce(max(views), 0), 0) as view_count,
+        greatest(coalesce(max(plays), 0), 0) as play_count,
         coalesce(max(publish_time), toDateTime('{{ var('unknown_publish_time') }}', 'UTC')) as published_at,
         max(is_live) as has_live_row
     from observed_posts
