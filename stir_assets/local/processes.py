@@ -42,14 +42,12 @@ class ProcessRef:
                 os.kill(self.pid, number)
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds; True when it has ended. Also reaps it if it is a child of ours."""
+        """Wait up to `timeout` seconds; True when it has ended (a child of ours is left to be reaped)."""
         deadline = time.monotonic() + timeout
         while self.alive():
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.05)
-        with contextlib.suppress(ChildProcessError, OSError):
-            os.waitpid(self.pid, os.WNOHANG)
         return True
 
 

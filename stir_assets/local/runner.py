@@ -186,7 +186,8 @@ class ServiceRunner(threading.Thread):
                 how = f"killed by signal {-code}"
         else:
             how = f"exited with code {code}"
-        words = self._last_words()
+        # Who is killed from outside has no last words; the log's end would only mislead.
+        words = "" if code == -signal.SIGKILL else self._last_words()
         return f"{how}: {words}" if words else how
 
     def _last_words(self) -> str:
