@@ -1,0 +1,92 @@
+"""dagster.yaml as it stands in the repository, loaded with nothing but environment variables."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster import DagsterInstance
+
+from stir_assets.settings import REPO_ROOT
+from stir_assets_tests.fixtures.s3 import S3
+
+
+@pytest.fixture
+def dagster_home(tmp_path: Path, stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new DAGSTER_HOME with the repository's dagster.yaml, its storage in the test's own database."""
+    for name, source in (("USER", "PGUSER"), ("PASSWORD", "PGPASSWORD"), ("DB", "PGDATABASE")):
+        monkeypatch.setenv(f"DAGSTER_PG_{name}", stack_env[source])
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    shutil.copy(REPO_ROOT / "dagster.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.get() as found:
+        yield found
+
+
+@dg.op
+def speak() -> None:
+    print("said by the step")
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def talk() -> None:
+    speak()
+
+
+def read_output(instance: DagsterInstance, run_id: str) -> str:
+    events = instance.all_logs(run_id)
+    key = next(
+        event.dagster_event.event_specific_data.file_key  # pyright: ignore
+        for event in events
+        if event.dagster_event and event.dagster_event.event_type_value == "LOGS_CAPTURED"
+    )
+    data = instance.compute_log_manager.get_log_data([run_id, "compute_logs", key])
+    return (data.stdout or b"").decode()
+
+
+def test_runs_and_their_output_are_stored_from_the_environment_alone(
+    instance: DagsterInstance, dagster_home: Path
+) -> None:
+    assert instance.telemetry_enabled is False
+    result = talk.execute_in_process(instance=instance)
+    assert instance.get_run_by_id(result.run_id) is not None
+    assert "said by the step" in read_output(instance, result.run_id)
+    assert list((dagster_home / "storage").rglob("*.out"))
+    assert not list(dagster_home.rglob("*.db")), "nothing may fall back to SQLite"
+
+
+def test_output_goes_to_s3_when_a_bucket_is_named(
+    dagster_home: Path, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STIR_LOG_BUCKET", s3.bucket)
+    with DagsterInstance.get() as instance:
+        result = talk.execute_in_process(instance=instance)
+        assert "said by the step" in read_output(instance, result.run_id)
+    stored = s3.client.list_objects_v2(Bucket=s3.bucket, Prefix=f"stir-logs/storage/{result.run_id}")
+    assert stored["KeyCount"] >= 1
+
+
+def test_queue_and_freshness_are_set(instance: DagsterInstance) -> None:
+    settings = yaml.safe_load((REPO_ROOT / "dagster.yaml").read_text())
+    assert settings["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert 4 <= queue.max_concurrent_runs <= 8
+    assert queue.tag_concurrency_limits == [{"key": "stir/lane", "value": "heavy", "limit": 1}]
+    assert instance.get_settings("freshness") == {"enabled": True}
+    assert instance.run_monitoring_enabled
+
+
+def test_workspace_names_the_one_location() -> None:
+    workspace = yaml.safe_load((REPO_ROOT / "workspace.yaml").read_text())
+    assert workspace == {
+        "load_from": [{"python_module": {"module_name": "stir_assets.definitions", "location_name": "stir"}}]
+    }
