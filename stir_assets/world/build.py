@@ -126,11 +126,7 @@ def _make_room(client: Client, *, replace: bool) -> None:
     if not filled and state is None:
         return
     if not replace:
-        what = (
-            f"a world of {state.anchor:%Y-%m-%d %H:%M} UTC"
-            if state
-            else "rows that `stir import` or others put there"
-        )
+        what = f"a world of {state.anchor:%Y-%m-%d %H:%M} UTC" if state else "imported rows"
         largest = ", ".join(
             f"{key} ({filled[key]:,})" for key in sorted(filled, key=lambda k: -filled[k])[:3]
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from clickhouse_connect.driver.client import Client
 from psycopg import Connection, sql
@@ -22,14 +22,14 @@ class ProductTableError(PermanentError):
 
 @dataclass(frozen=True)
 class ProductSource:
-    """A product table: its columns with PostgreSQL types, key and indexes, and the SELECT that gives its rows.
+    """A product table: columns with PostgreSQL types, indexes, and the SELECT that gives its rows.
 
-    `select` reads ClickHouse; `{schema}` is the replica's database, `{{since:Int64}}` the epoch second whose
+    `select` reads ClickHouse; `{schema}` is the replica's database, `{since:Int64}` the epoch second whose
     later changes are wanted.
     """
 
     name: str
-    columns: dict[str, str]
+    columns: dict[str, LiteralString]
     select: str
     indexes: tuple[str, ...] = ()
 
@@ -51,9 +51,9 @@ TABLES = (
             "followers": "bigint", "audience_gender": "jsonb", "audience_age": "jsonb", "search_phrase": "text",
             "updated_at": "timestamptz",
         },
-        f"SELECT id, ig_id AS key, handle, name, thumbnail, followers, {_GENDER}, {_AGE},"  # noqa: S608
+        "SELECT id, ig_id AS key, handle, name, thumbnail, followers, " + _GENDER + ", " + _AGE + ","  # noqa: S608
         " lower(concat(ifNull(name, ''), ' ', ifNull(handle, ''))), updated_at"
-        " FROM {schema}.view_instagram_account_lite FINAL WHERE updated_at > toDateTime({{since:Int64}})",
+        " FROM {schema}.view_instagram_account_lite FINAL WHERE updated_at > toDateTime({since:Int64})",
         ("ig_id",),
     ),
     ProductSource(
@@ -63,9 +63,9 @@ TABLES = (
             "followers": "bigint", "audience_gender": "jsonb", "audience_age": "jsonb", "search_phrase": "text",
             "updated_at": "timestamptz",
         },
-        f"SELECT id, channel_id AS key, username, title, thumbnail, followers, {_GENDER}, {_AGE},"  # noqa: S608
+        "SELECT id, channel_id AS key, username, title, thumbnail, followers, " + _GENDER + ", " + _AGE + ","  # noqa: S608
         " lower(concat(ifNull(title, ''), ' ', ifNull(username, ''), ' ', key)), updated_at"
-        " FROM {schema}.view_youtube_account_lite FINAL WHERE updated_at > toDateTime({{since:Int64}})",
+        " FROM {schema}.view_youtube_account_lite FINAL WHERE updated_at > toDateTime({since:Int64})",
         ("channel_id",),
     ),
     ProductSource(
@@ -75,7 +75,7 @@ TABLES = (
             "enabled": "boolean", "created_at": "timestamptz", "updated_at": "timestamptz",
         },
         "SELECT id, name, partner_id, source, share_id, enabled, created_at, updated_at"
-        " FROM coffee_replica.post_collection FINAL WHERE updated_at > toDateTime({{since:Int64}})",
+        " FROM coffee_replica.post_collection FINAL WHERE updated_at > toDateTime({since:Int64})",
     ),
     ProductSource(
         "post_collection_item",
@@ -87,7 +87,7 @@ TABLES = (
         },
         "SELECT id, platform, short_code, post_type, post_collection_id, posted_by_handle, posted_by_cp_id,"
         " post_link, post_thumbnail, cost, enabled, show_in_report, created_at, updated_at"
-        " FROM {schema}.post_collection_item FINAL WHERE updated_at > toDateTime({{since:Int64}})",
+        " FROM {schema}.post_collection_item FINAL WHERE updated_at > toDateTime({since:Int64})",
         ("post_collection_id, short_code",),
     ),
     ProductSource(
@@ -97,7 +97,7 @@ TABLES = (
             "created_at": "timestamptz",
         },
         "SELECT id, share_id, name, partner_id, source, created_at"
-        " FROM coffee_replica.profile_collection FINAL WHERE created_at > toDateTime({{since:Int64}})",
+        " FROM coffee_replica.profile_collection FINAL WHERE created_at > toDateTime({since:Int64})",
     ),
 )  # fmt: skip
 # PostgreSQL schema -> ClickHouse database of the replica it corresponds to.
@@ -171,7 +171,7 @@ def _create(connection: Connection, schema: str, table: ProductSource) -> None:
 
 
 def _rows(client: Client, table: ProductSource, database: str, *, since: int) -> Iterator[Sequence[Any]]:
-    query = table.select.format(schema=database)
+    query = table.select.replace("{schema}", database)
     with client.query_row_block_stream(query, parameters={"since": since}) as blocks:
         for block in blocks:
             yield from block
@@ -191,27 +191,17 @@ def _copy(
 
 def _upsert(connection: Connection, schema: str, table: ProductSource, rows: list) -> None:
     name = sql.Identifier(schema, table.name)
-    incoming = sql.Identifier(f"incoming_{table.name}")
-    connection.execute(
-        sql.SQL("create temporary table {} (like {}) on commit drop").format(incoming, name)
-        if schema == "public"
-        else sql.SQL("truncate {}").format(incoming)
-        if _exists(connection, f"incoming_{table.name}")
-        else sql.SQL("create temporary table {} (like {}) on commit drop").format(incoming, name)
-    )
+    incoming = sql.Identifier(f"incoming_{schema}_{table.name}")
+    connection.execute(sql.SQL("create temporary table {} (like {}) on commit drop").format(incoming, name))
     _copy(connection, incoming, table, rows)
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     updates = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column))
         for column in table.columns
         if column != "id"
     )
     connection.execute(
-        sql.SQL("insert into {} select * from {} on conflict (id) do update set {}").format(
-            name, incoming, updates
+        sql.SQL("insert into {} ({}) select {} from {} on conflict (id) do update set {}").format(
+            name, columns, columns, incoming, updates
         )
     )
-
-
-def _exists(connection: Connection, table: str) -> bool:
-    row = connection.execute("select to_regclass(%s)", [f"pg_temp.{table}"]).fetchone()
-    return row is not None and row[0] is not None
