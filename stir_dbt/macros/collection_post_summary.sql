@@ -175,10 +175,13 @@ merged as (
         coalesce(s.post_title, '') as post_title,
         coalesce(
             nullIf(i.item_link, ''),
-            s.post_link,
+            nullIf(s.post_link, ''),
             concat(
-                if(i.platform = 'YOUTUBE', '{{ var('youtube_video_url') }}', '{{ var('instagram_post_url') }}'),
-                i.short_code
+                if(
+                    coalesce(i.platform, s.platform) = 'YOUTUBE',
+                    '{{ var('youtube_video_url') }}', '{{ var('instagram_post_url') }}'
+                ),
+                coalesce(i.short_code, s.short_code)
             )
         ) as post_link,
         coalesce(nullIf(s.post_thumbnail, ''), i.item_thumbnail, '') as post_thumbnail,

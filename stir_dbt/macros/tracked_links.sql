@@ -48,6 +48,7 @@ from {{ items }} as i
 left join (
     select {{ bare_link('url') }} as link, sum(toInt64(unique_clicks)) as link_total
     from {{ clicks }}
+    where link != ''
     group by link
 ) as c
     on i.tracked_link = c.link
@@ -58,6 +59,7 @@ left join (
         sum(toInt64({{ source_name }})) as {{ name }}_total{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ orders }}
+    where bare != ''
     group by bare
 ) as o
     on i.tracked_link = o.bare

@@ -3,8 +3,8 @@
     Newest known subscription of every (subscriber, channel) pair, labelled with category and country of both sides.
 
     events: the event stream. An increment re-reads var subscriber_lookback_hours before the newest stored event; a pair
-    that comes again is appended and the ReplacingMergeTree keeps the newest event_timestamp. Read the table with
-    latest() or grouped by the pair.
+    that comes again is appended and the ReplacingMergeTree keeps the newest event_timestamp; readers see one row per pair
+    because the profile sets final = 1.
 -#}
 with
 
