@@ -1,5 +1,11 @@
 -- The vendor's list of creators (February 2023): channels, profiles, and pairs of both; some listed twice.
 INSERT INTO vidooly.social_profiles_new_20230217
+    (youtube_userid, instagram_userid, instagram_username, country, ccatid, youtube_category, language, contacts_email,
+     contacts_phone, youtube_demographic_m_all, youtube_demographic_f_all, youtube_demographic_m_13_17,
+     youtube_demographic_m_18_24, youtube_demographic_m_25_34, youtube_demographic_m_35_44, youtube_demographic_m_45_54,
+     youtube_demographic_m_55_64, youtube_demographic_m_65, youtube_demographic_f_13_17, youtube_demographic_f_18_24,
+     youtube_demographic_f_25_34, youtube_demographic_f_35_44, youtube_demographic_f_45_54, youtube_demographic_f_55_64,
+     youtube_demographic_f_65)
 WITH
     /* prelude */,
     (key, n, total) -> if(has_demography, round(total * (0.5 + unit(key, n, 600)), 2), NULL) AS part

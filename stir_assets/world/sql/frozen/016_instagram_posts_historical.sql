@@ -1,5 +1,6 @@
 -- Archive of posts from before the own scraper (2021 and 2022, Indian time), and a few posts that both know.
 INSERT INTO vidooly.instagram_posts_historical_cleaned_v2
+    (profile_id, handle, shortcode, post_type, likes, comments, views, plays, publish_time)
 WITH
     /* prelude */,
     toInt64(toUnixTimestamp(toDateTime('2021-01-01 00:00:00', 'UTC'))) + toInt64(unit(profile_id, k, 641) * 63072000) AS t,

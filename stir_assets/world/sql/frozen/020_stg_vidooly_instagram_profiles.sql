@@ -1,5 +1,7 @@
 -- Older list of profiles with contacts and the followers of December 2022.
 INSERT INTO dbt.stg_vidooly_instagram_profiles
+    (profile_id, profile_name, followers, saved_thumbnail, country, city, gender, email, contact_phone_number,
+     public_phone_number)
 WITH
     /* prelude */,
     (x, n) -> if(unit(profile_id, n, 650) < 0.15, if(unit(profile_id, n, 651) < 0.5, 'NULL', ''), x) AS sometimes

@@ -1,5 +1,8 @@
 -- Tests of downloaded followers of the deeply scraped creators; some followers appear twice.
 INSERT INTO dbt.creator_followers_fake_analysis
+    (handle, follower_handle, follower_full_name, symbolic_name, fake_real_based_on_lang, transliterated_follower_name,
+     decoded_name, cleaned_handle, cleaned_name, heuristic_logic, number_handle, number_more_than_4_handle,
+     similarity_score, fake_real_based_on_fuzzy_score_90, process1_, final_, numeric_handle, indian_name_score, score_80)
 WITH
     /* prelude */,
     draw(handle, n, 680) % 400000 AS follower,

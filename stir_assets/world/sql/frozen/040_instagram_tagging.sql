@@ -1,5 +1,7 @@
 -- Hand tags of Instagram handles.
 INSERT INTO manual.instagram_tagging
+    (handle, category_1, category_2, category_3, c1_yn, c2_yn, c3_yn, additional_category, language_1, language_2,
+     language_3)
 WITH
     /* prelude */,
     (n, share) -> if(unit(profile_id, n, 710) < share, 'Yes', 'No') AS answer

@@ -1,5 +1,6 @@
 -- Hand tags of channels from eleven files; a channel may be in several, with other answers.
 INSERT INTO manual.youtube_tagging
+    (channelid, creator_brand, language, gcc_category, gender, city, state, linked_instagram_handle, email, priority)
 WITH
     /* prelude */
 SELECT
