@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from stir_assets.local import probes
 from stir_assets.local.catalog import build_service
 from stir_assets.local.config import StackConfig
 from stir_assets.local.environment import external_environment, uses_external_servers
-from stir_assets.local.home import StackHome
+from stir_assets.local.home import MIN_FREE_BYTES, StackHome
 from stir_assets.local.state import ServiceState, StackState
 from stir_assets.settings import Settings, stir_home
 
@@ -94,10 +95,18 @@ def stack_status(env: Mapping[str, str]) -> StatusReport:
         home=str(home.root),
         mode="external" if external else "local",
         healthy=healthy,
-        summary=_summary(services, running is not None, healthy),
+        summary=_summary(services, running is not None, healthy) + _disk_warning(home),
         supervisor_pid=running.supervisor.pid if running else None,
         services=services,
     )
+
+
+def _disk_warning(home: StackHome) -> str:
+    try:
+        free = shutil.disk_usage(home.root).free
+    except OSError:
+        return ""
+    return f"; its disk has only {free // 2**20} MB free" if free < MIN_FREE_BYTES else ""
 
 
 def _summary(services: list[ServiceStatus], supervised: bool, healthy: bool) -> str:
