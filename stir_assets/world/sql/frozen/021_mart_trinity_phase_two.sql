@@ -1,9 +1,9 @@
 -- Persona survey of some creators.
 INSERT INTO dbt.mart_trinity_phase_two
     (handle, `g3.Name`, `g3.City`, `g3.State`, `g3.Tier`, `g3.Brands Interested`, `g3.Brands Purchased From`,
-     `g3.Categories Interested`, `g3.Concerns`, `g3.Ingredients Interested`, `g3.Price preference`, `g3.Discount
-     preference`, `g3.Preferred channel`, `g3.Preferred day`, `g3.Preferred hour`, `g3.Persona`, `g3.Insta Handle`,
-     profiles_i_follow, my_top_influencers, my_top_brands, brand_mentions, time_slots, age)
+     `g3.Categories Interested`, `g3.Concerns`, `g3.Ingredients Interested`, `g3.Price preference`,
+     `g3.Discount preference`, `g3.Preferred channel`, `g3.Preferred day`, `g3.Preferred hour`, `g3.Persona`,
+     `g3.Insta Handle`, profiles_i_follow, my_top_influencers, my_top_brands, brand_mentions, time_slots, age)
 WITH
     /* prelude */,
     (list, n) -> pick(list, profile_id, n, 660) AS answer
