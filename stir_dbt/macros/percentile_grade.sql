@@ -2,13 +2,15 @@
 {#-
     Excellent above p90, Very Good above p75, Good above p60, Average above p40, else Poor. NULL when the value is
     NULL, 0 or not finite, or when the group has no percentiles. See doc grade.
+    The percentiles are positive; the factor keeps the last bit of an interpolated one from lifting a value that equals it.
 -#}
+{%- set above = '* 1.000000000001' -%}
 multiIf(
     ifNull({{ value }} = 0 or not isFinite({{ value }}), true) or ifNull(not isFinite({{ p90 }}), true), null,
-    {{ value }} > {{ p90 }}, 'Excellent',
-    {{ value }} > {{ p75 }}, 'Very Good',
-    {{ value }} > {{ p60 }}, 'Good',
-    {{ value }} > {{ p40 }}, 'Average',
+    {{ value }} > {{ p90 }} {{ above }}, 'Excellent',
+    {{ value }} > {{ p75 }} {{ above }}, 'Very Good',
+    {{ value }} > {{ p60 }} {{ above }}, 'Good',
+    {{ value }} > {{ p40 }} {{ above }}, 'Average',
     'Poor'
 )
 {%- endmacro %}
