@@ -1,7 +1,7 @@
 """Run a program as an unprivileged user, from root: `python unprivileged.py UID GID PROGRAM ARGS...`.
 
 PostgreSQL refuses to run as root. Dropping to another user alone is not enough: a checkout or a virtual
-environment below `/root` (mode 0700) could not be entered any more, and opening those folders to everybody
+environment in root's home (mode 0700) could not be entered any more, and opening those folders to everybody
 is not ours to do. So the program keeps one capability, the right to pass and read (not write) any folder,
 or where the container withholds that one, CAP_DAC_OVERRIDE; all other rights of root are gone for good.
 

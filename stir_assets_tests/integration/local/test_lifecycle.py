@@ -388,7 +388,7 @@ def test_works_as_a_normal_user_and_names_a_folder_it_may_not_write(tmp_path: Pa
     flags = [f"--{name}-port={port}" for name, port in ports.items()]
 
     def stir(*arguments: str, place: Path) -> subprocess.CompletedProcess[str]:
-        # Passing folders stays possible, as below /root here; writing is that of a normal user.
+        # Passing folders stays possible, as in root's home; writing is that of a normal user.
         launcher = Path(sys.modules["stir_assets.local.engine_postgres"].__file__ or "").with_name(
             "unprivileged.py"
         )
