@@ -56,6 +56,13 @@ platform,
         emptyArrayString() as notable_followers,
 {%- endmacro %}
 
+{% macro shares_of_sum(weights) -%}
+{#- Each weight in percent of their sum, 3 decimals; 0 everywhere when the sum is 0. -#}
+arrayMap(
+            weight -> if(arraySum({{ weights }}) > 0, round(100 * weight / arraySum({{ weights }}), 3), 0.), {{ weights }}
+        )
+{%- endmacro %}
+
 {% macro age_figures(weights) -%}
 {#-
     Gender and age columns of an array of 14 non-negative weights in the order of age_group_keys(): percent of their
@@ -68,9 +75,7 @@ if(arraySum({{ weights }}) > 0, round(
             100 * arraySum(arraySlice({{ weights }}, 8, 7)) / arraySum({{ weights }}), 2
         ), null) as female_followers_perc,
         {{ sql_list(age_group_keys()) }} as age_groups,
-        arrayMap(
-            weight -> if(arraySum({{ weights }}) > 0, round(100 * weight / arraySum({{ weights }}), 3), 0.), {{ weights }}
-        ) as age_group_percs,
+        {{ shares_of_sum(weights) }} as age_group_percs,
 {%- endmacro %}
 
 {% macro city_figures(cities) -%}

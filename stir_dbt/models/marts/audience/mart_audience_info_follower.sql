@@ -246,14 +246,18 @@ youtube_audiences as (
         {%- endfor %}
         19 * channel.weighted_rating as audience_quality_score,
         toLowCardinality({{ rating_grade('channel.weighted_rating') }}) as audience_quality_grade,
-        demographics.male_percent as male_followers_perc,
-        demographics.female_percent as female_followers_perc,
+        -- the list rounds, and some of its channels miss a part: the known parts are made to sum to 100
+        round({{ ratio(
+            '100 * demographics.male_percent', '(demographics.male_percent + demographics.female_percent)'
+        ) }}, 2) as male_followers_perc,
+        round({{ ratio(
+            '100 * demographics.female_percent', '(demographics.male_percent + demographics.female_percent)'
+        ) }}, 2) as female_followers_perc,
         emptyArrayString() as notable_followers,
         {{ sql_list(age_group_keys()) }} as age_groups,
-        if(
-            demographics.demographic_channel_id is null,
-            arrayResize(emptyArrayFloat64(), {{ age_group_keys() | length }}), demographics.age_percents
-        ) as age_group_percs,
+        {{ shares_of_sum(
+            'if(empty(demographics.age_percents), arrayResize(emptyArrayFloat64(), 14), demographics.age_percents)'
+        ) }} as age_group_percs,
         emptyArrayString() as cities,
         emptyArrayFloat64() as city_percs,
         {{ market_countries() }}
