@@ -12,8 +12,13 @@ Row = Mapping[str, Any]
 
 def assert_same_rows(actual: Mapping[Key, Row], expected: Mapping[Key, Row]) -> None:
     """Both have the same keys, and every column of an expected row agrees (floats to 9 digits)."""
-    assert expected, "nothing was computed by hand: the world is empty, and the comparison would prove nothing"
-    missing, extra = sorted(set(expected) - set(actual), key=str), sorted(set(actual) - set(expected), key=str)
+    assert expected, (
+        "nothing was computed by hand: the world is empty, and the comparison would prove nothing"
+    )
+    missing, extra = (
+        sorted(set(expected) - set(actual), key=str),
+        sorted(set(actual) - set(expected), key=str),
+    )
     assert not missing, f"{len(missing)} rows are missing from the model, such as {missing[:3]}"
     assert not extra, f"{len(extra)} rows of the model have no reason to be there, such as {extra[:3]}"
     differences = [

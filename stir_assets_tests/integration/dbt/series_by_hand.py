@@ -115,7 +115,9 @@ def instagram_followers(
             key = (str(row["profile_id"]), start_of(OLD_LIST_MONTH))
             found[key] = max(found.get(key, (value, 0)), (value, 0))
     page_stats: dict[tuple[str, date], tuple[int, int]] = {}
-    for row in rows(client, "select page_id, month, prev_followers, followers from vidooly.instagram_page_stats"):
+    for row in rows(
+        client, "select page_id, month, prev_followers, followers from vidooly.instagram_page_stats"
+    ):
         month = month_of_text(row["month"])
         before, change = whole_number(row["prev_followers"]), whole_number(row["followers"])
         if month is None or before is None or change is None or month > now.date():
@@ -229,7 +231,9 @@ def youtube_months(client: Client, now: datetime) -> dict[tuple[str, date], Coun
     return {key: counters for key, counters in found.items() if key[1] >= BOARD_FIRST_MONTH}
 
 
-def youtube_weeks(client: Client, now: datetime) -> tuple[dict[tuple[str, date], Counters], dict[tuple[str, date], Counters]]:
+def youtube_weeks(
+    client: Client, now: datetime
+) -> tuple[dict[tuple[str, date], Counters], dict[tuple[str, date], Counters]]:
     """Weekly points, and the monthly points of the dump from before the first week of each channel."""
     snapshots: dict[tuple[str, date], tuple[date, Counters]] = {}
     query = "select id, snapshot_date, view_count, subscriber_count, video_count from vidooly.youtube_channels where id != ''"

@@ -33,7 +33,9 @@ def descending(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple((value is None, -(value or 0)) for value in values)
 
 
-def with_ranks(board: list[Row], order: dict[str, tuple[str, ...]], circles: dict[str, tuple[str, ...]]) -> None:
+def with_ranks(
+    board: list[Row], order: dict[str, tuple[str, ...]], circles: dict[str, tuple[str, ...]]
+) -> None:
     for metric, columns in order.items():
         # Python sorts are stable: ids first (descending), then the numbers.
         by_id = sorted(board, key=lambda row: row["platform_id"], reverse=True)
@@ -46,7 +48,9 @@ def with_ranks(board: list[Row], order: dict[str, tuple[str, ...]], circles: dic
                 row[f"{metric}_rank{suffix}"] = places[circle]
 
 
-def finished(board: list[Row], order: dict[str, tuple[str, ...]], names: Callable[[Row], tuple[Any, ...]]) -> list[Row]:
+def finished(
+    board: list[Row], order: dict[str, tuple[str, ...]], names: Callable[[Row], tuple[Any, ...]]
+) -> list[Row]:
     """Ranks, the cut and the ranks of the month before."""
     with_ranks(board, order, CIRCLES)
     scoped = [f"{metric}_rank{suffix}" for suffix in CIRCLES if suffix for metric in order]
@@ -69,7 +73,9 @@ def instagram_board(client: Client) -> list[Row]:
         accounts[row["ig_id"]] = row
     now = by_hand.built_at(client, "mart_insta_leaderboard_base")
     board = []
-    for (profile, month), p in by_hand.instagram_periods(client, now, by_hand.month_start, by_hand.month_before).items():
+    for (profile, month), p in by_hand.instagram_periods(
+        client, now, by_hand.month_start, by_hand.month_before
+    ).items():
         account = accounts.get(profile)
         if account is None or account["country"] != "IN" or not account["handle"]:
             continue
@@ -166,7 +172,12 @@ def cross_platform_board(client: Client, instagram: list[Row], youtube: list[Row
     links = {row["channel_id"]: row for row in by_hand.rows(client, query)}
     sides: dict[tuple[date, str, str], list[Row]] = defaultdict(list)
     for row in instagram:
-        side = row | {"views": row["plays"], "ia_views": row["plays"], "prev_views": row["prev_plays"], "priority": 1}
+        side = row | {
+            "views": row["plays"],
+            "ia_views": row["plays"],
+            "prev_views": row["prev_plays"],
+            "priority": 1,
+        }
         sides[row["month"], "IA", row["platform_id"]].append(side)
     for row in youtube:
         link = links.get(row["platform_id"])
@@ -181,7 +192,10 @@ def cross_platform_board(client: Client, instagram: list[Row], youtube: list[Row
         by_priority = sorted(members, key=lambda side: (side["priority"], side["platform_id"]))
         sums = ("views", "prev_views", "ia_views", "yt_views", "uploads", "followers", "prev_followers")
         board.append(
-            {name: sum(side[name] or 0 for side in members) for name in (*sums, "followers_change", "likes", "comments")}
+            {
+                name: sum(side[name] or 0 for side in members)
+                for name in (*sums, "followers_change", "likes", "comments")
+            }
             | {
                 "month": month,
                 "platform": "ALL",
@@ -209,7 +223,8 @@ def key_of(row: Row) -> tuple[Any, ...]:
 def test_every_row_rank_and_figure_agrees_with_a_computation_from_the_sources(warehouse: Client) -> None:
     instagram, youtube = instagram_board(warehouse), youtube_board(warehouse)
     expected = {
-        key_of(row): row for row in (*instagram, *youtube, *cross_platform_board(warehouse, instagram, youtube))
+        key_of(row): row
+        for row in (*instagram, *youtube, *cross_platform_board(warehouse, instagram, youtube))
     }
     for row in expected.values():
         row.update({rank: row["current_month_ranks"][rank] for rank in RANKS[:16]})
