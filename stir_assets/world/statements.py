@@ -8,7 +8,7 @@ nothing else than its window, the seed and the characters, so one long step equa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,12 +17,11 @@ from clickhouse_connect.driver.client import Client
 from stir_assets.world.flows import requests_per_day
 
 SQL_DIR = Path(__file__).parent / "sql"
+HOUR = 3_600
 DAY = 86_400
 # History before the anchor: nine months of posts and scrapes, and collections made some months earlier.
 HISTORY_DAYS = 280
 DAWN_DAYS = HISTORY_DAYS + 150
-# The statements are long expressions over few rows: on small windows planning costs more than running.
-SETTINGS = {"max_threads": 0, "join_use_nulls": 0, "max_insert_threads": 2, "allow_experimental_analyzer": 1}
 
 
 @dataclass(frozen=True)
@@ -61,19 +60,34 @@ def dawn(anchor: int) -> int:
     return anchor - DAWN_DAYS * DAY
 
 
+@dataclass(frozen=True)
+class Statement:
+    """One INSERT. An `hourly` one sees its window in full hours, so that short advances skip it."""
+
+    name: str
+    sql: str
+    hourly: bool
+
+
 @cache
-def statements(kind: str) -> tuple[tuple[str, str], ...]:
-    """(name, SQL) of the statements of a folder (`frozen` or `stream`), in running order."""
+def statements(kind: str) -> tuple[Statement, ...]:
+    """The statements of a folder (`frozen` or `stream`), in running order."""
     prelude = (SQL_DIR / "prelude.sql").read_text(encoding="utf-8")
-    return tuple(
-        (path.stem, path.read_text(encoding="utf-8").replace("/* prelude */", prelude))
-        for path in sorted((SQL_DIR / kind).glob("*.sql"))
-    )
+    found = []
+    for path in sorted((SQL_DIR / kind).glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        sql = text.replace("/* prelude */", prelude)
+        found.append(Statement(path.stem, sql, hourly=text.startswith("-- hourly")))
+    return tuple(found)
 
 
 def run(client: Client, kind: str, window: Window, on_statement: Callable[[str], None] | None = None) -> None:
     """Run all statements of a folder for a window; `on_statement` hears each name before it runs."""
-    for name, sql in statements(kind):
+    hours = replace(window, t0=window.t0 // HOUR * HOUR, t1=window.t1 // HOUR * HOUR)
+    for statement in statements(kind):
+        seen = hours if statement.hourly else window
+        if seen.t0 == seen.t1:
+            continue
         if on_statement:
-            on_statement(name)
-        client.command(sql, parameters=window.parameters)
+            on_statement(statement.name)
+        client.command(statement.sql, parameters=seen.parameters)

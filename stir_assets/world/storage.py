@@ -33,7 +33,7 @@ TABLES = {
     "post": """(platform LowCardinality(String), owner UInt32, k UInt32, id Int64, shortcode String,
         profile_id String, handle String, post_type LowCardinality(String), at Int64, peak_likes Float64,
         peak_plays Float64, peak_comments Float64, tau Float64, language LowCardinality(String), title String,
-        caption String, place Int32, tagged Array(UInt32), tracked UInt8, insights UInt8, gone Int64,
+        caption String, place Int32, tagged Array(String), tracked UInt8, insights UInt8, gone Int64,
         followers Int64, observations UInt32) ENGINE = MergeTree ORDER BY (at, id)""",
     "request": """(id Int64, flow LowCardinality(String), platform LowCardinality(String), params String,
         created Int64, picked Int64, finished Int64, failed UInt8, error String, retries Int32)

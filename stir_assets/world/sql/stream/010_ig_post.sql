@@ -2,6 +2,7 @@
 INSERT INTO stir_world.post
 WITH
     /* prelude */,
+    (SELECT groupArray(handle) FROM (SELECT handle FROM stir_world.ig_profile ORDER BY idx)) AS handles,
     toInt64({start:Int64} + p.post_phase + k * p.post_every + unit(p.idx, k, 1) * 0.9 * p.post_every) AS at,
     unit(p.idx, k, 2) AS kind,
     multiIf(kind < 0.45, 'reels', kind < 0.68, 'image', kind < 0.87, 'carousel', 'story') AS post_type,
@@ -32,7 +33,7 @@ SELECT
         arrayStringConcat(arrayMap(i -> concat('#', pick(words['hashtags'], p.idx + i, k, 120)), range(draw(p.idx, k, 14) % 5)), ' ')
     )) AS caption,
     if(unit(p.idx, k, 15) < 0.4, if(unit(p.idx, k, 16) < 0.8, p.place, toInt32(draw(p.idx, k, 17) % length(words['cities']))), -1) AS place,
-    if(unit(p.idx, k, 18) < 0.2, arrayMap(i -> draw(p.idx, k, 130 + i) % {profiles:UInt32}, range(1 + draw(p.idx, k, 19) % 3)), []) AS tagged,
+    if(unit(p.idx, k, 18) < 0.2, arrayMap(i -> pick(handles, p.idx, k, 130 + i), range(1 + draw(p.idx, k, 19) % 3)), []) AS tagged,
     unit(p.idx, k, 20) < 0.1 AS tracked,
     p.connected AND post_type != 'image' AS insights,
     if(unit(p.idx, k, 21) < 0.01, at + toInt64(draw(p.idx, k, 22) % 2592000), 0) AS gone,

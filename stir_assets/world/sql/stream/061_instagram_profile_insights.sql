@@ -1,3 +1,4 @@
+-- hourly
 -- Own audience data of connected Instagram accounts refreshed in the window.
 INSERT INTO beat_replica.instagram_profile_insights
     (id, profile_id, handle, audience_gender_age, audience_city, audience_country, audience_locale, created_at, updated_at)

@@ -1,3 +1,4 @@
+-- hourly
 -- Own audience data of connected channels refreshed in the window.
 INSERT INTO beat_replica.youtube_profile_insights (id, channel_id, gender_age, city, created_at, updated_at)
 WITH

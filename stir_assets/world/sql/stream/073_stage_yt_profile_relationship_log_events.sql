@@ -1,3 +1,4 @@
+-- hourly
 -- The same of the stage scrapers: test data.
 INSERT INTO `_stage_e`.yt_profile_relationship_log_events
     (source_channel_id, target_channel_id, subscribed_on, event_timestamp, event_id, insert_timestamp, source_title, target_title)

@@ -1,3 +1,4 @@
+-- hourly
 -- Campaigns created, started or ended in the window. Every fourth post collection is a campaign's.
 INSERT INTO coffee_replica.campaign
     (id, name, brand, brand_id, partner_id, campaign_type, objective, status, platform, description, hashtags, mentions, budget, currency,

@@ -1,3 +1,4 @@
+-- hourly
 -- Keyword reports asked for or finished in the window.
 INSERT INTO coffee_replica.keyword_collection
     (id, platform, keywords, start_time, end_time, report_path, enabled, created_at)

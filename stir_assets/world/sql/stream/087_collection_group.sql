@@ -1,3 +1,4 @@
+-- hourly
 -- Groups of collections made in the window.
 INSERT INTO coffee_replica.collection_group
     (id, name, objective, partner_id, share_id, collection_ids, collection_type, source, enabled, created_at, updated_at)

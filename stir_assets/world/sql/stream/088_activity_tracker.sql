@@ -1,3 +1,4 @@
+-- hourly
 -- What app users did in the window.
 INSERT INTO coffee_replica.activity_tracker
     (id, partner_id, account_id, activity_type, activity_id, meta, enabled, created_at, updated_at)

@@ -1,3 +1,4 @@
+-- hourly
 -- Campaign profiles registered in the window.
 INSERT INTO coffee_replica.view_campaign_profile_lite
     (id, platform, platform_account_id, gcc_user_account_id, created_at, updated_at)

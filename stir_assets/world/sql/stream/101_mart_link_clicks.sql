@@ -1,3 +1,4 @@
+-- hourly
 -- Clicks a day on tracked links; the row of a running day is rewritten on the full hour.
 INSERT INTO dbt.mart_link_clicks (url, d, unique_clicks)
 WITH

@@ -1,3 +1,4 @@
+-- hourly
 -- Orders a tracked link has brought so far, rewritten when a day ends.
 INSERT INTO dbt.mart_link_clicks_orders
     (link, overall_orders, delivered_orders, completed_orders, leaderboard_overall_orders, leaderboard_delivered_orders, leaderboard_completed_orders)

@@ -1,3 +1,4 @@
+-- hourly
 -- The vendor's channel snapshots of each morning in the window: the last six weeks daily.
 INSERT INTO vidooly.youtube_channels
     (id, country, custom_url, title, description, thumbnail, video_count, view_count, subscriber_count, last_updated_at, _path, snapshot_date)

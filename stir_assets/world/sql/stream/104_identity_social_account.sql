@@ -1,3 +1,4 @@
+-- hourly
 -- Creators who link their account in the app in the window.
 INSERT INTO dbt.stg_identity_social_account (account_id, platform, handle, created_on)
 WITH
