@@ -5,6 +5,8 @@ INSERTs of ready rows, in an order in which an interruption is harmless: rows th
 (an event that is there says that its row is, too). The same import again completes the rest.
 """
 
+# ruff: noqa: S608 - statements are composed of table names and constants of this package, never of file contents
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -238,7 +238,18 @@ PROFILES = Kind(
         Layout(
             "gvsi",
             Profile,
-            tuple("alias display_name bio website number_posts followers following is_private".split()),
+            tuple(
+                [
+                    "alias",
+                    "display_name",
+                    "bio",
+                    "website",
+                    "number_posts",
+                    "followers",
+                    "following",
+                    "is_private",
+                ]
+            ),
             _gvsi_profile,
             optional=("posts_collected",),
             observed=noon(2017, 5, 2),
@@ -303,7 +314,19 @@ POSTS = Kind(
         Layout(
             "gvsi",
             Post,
-            tuple("owner shortcode date is_video is_carousel likes location tags caption".split()),
+            tuple(
+                [
+                    "owner",
+                    "shortcode",
+                    "date",
+                    "is_video",
+                    "is_carousel",
+                    "likes",
+                    "location",
+                    "tags",
+                    "caption",
+                ]
+            ),
             _gvsi_post,
             optional=("url", "mentions"),
             platform="INSTAGRAM",
@@ -330,10 +353,20 @@ POSTS = Kind(
             "graph-api",
             Post,
             tuple(
-                (
-                    "id caption like_count comments_count media_type timestamp permalink username reach "
-                    "impressions saved followers"
-                ).split()
+                [
+                    "id",
+                    "caption",
+                    "like_count",
+                    "comments_count",
+                    "media_type",
+                    "timestamp",
+                    "permalink",
+                    "username",
+                    "reach",
+                    "impressions",
+                    "saved",
+                    "followers",
+                ]
             ),
             _graph_api,
             platform="INSTAGRAM",

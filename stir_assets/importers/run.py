@@ -32,7 +32,7 @@ from stir_assets.world.schema import create_source_tables
 CHUNK_ROWS = 20_000
 """Rows held in memory before they go to the staging table."""
 
-Progress = Callable[[Path, int, int], None]
+ReportProgress = Callable[[Path, int, int], None]
 """Called with (file, bytes read, bytes in all) as reading goes on."""
 
 
@@ -46,7 +46,6 @@ class ImportOptions:
 
     kind: str
     files: tuple[Path, ...]
-    rejects: Path
     titles: tuple[Path, ...] = ()
     categories: tuple[Path, ...] = ()
     country: str = ""
@@ -70,7 +69,9 @@ class FileReport:
     error: str | None = None
 
 
-def run_import(client: Client, options: ImportOptions, progress: Progress | None = None) -> list[FileReport]:
+def run_import(
+    client: Client, options: ImportOptions, rejects: RejectsFile, progress: ReportProgress | None = None
+) -> list[FileReport]:
     """Import the files; one report each, in the order given, titles files included.
 
     Raises `PermanentError` for what concerns no single file (unknown kind, unreadable category list).
@@ -82,8 +83,7 @@ def run_import(client: Client, options: ImportOptions, progress: Progress | None
     for path in options.categories:
         categories |= read_categories(path)
     create_source_tables(client)
-    with RejectsFile(options.rejects) as rejects:
-        return _Import(client, kind, options, categories, rejects, progress).run()
+    return _Import(client, kind, options, categories, rejects, progress).run()
 
 
 @dataclass
@@ -93,7 +93,7 @@ class _Import:
     options: ImportOptions
     categories: dict[int, str]
     rejects: RejectsFile
-    progress: Progress | None
+    progress: ReportProgress | None
     last_second: int = 0
 
     def run(self) -> list[FileReport]:

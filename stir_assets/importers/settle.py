@@ -1,5 +1,7 @@
 """From rows as read to one observation per post or profile and moment, still inside the staging tables."""
 
+# ruff: noqa: S608 - statements are composed of table names and constants of this package, never of file contents
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -53,9 +55,11 @@ def settle_posts(stage: Stage, titles: str | None) -> Settled:
     columns = ", ".join(chosen.get(name, f"r.{name} AS {name}") for name in Post._fields)
     stage.run(
         f"INSERT INTO {stage.table('posts')} (line, {_POST_COLUMNS})"
-        f" SELECT * FROM (SELECT r.line AS line, {columns} FROM {raw} AS r {join})"
-        f" ORDER BY shortcode, observed_at, views DESC NULLS LAST, likes DESC NULLS LAST, comments DESC NULLS LAST,"
-        f" position(title, '{BROKEN}') > 0, line LIMIT 1 BY shortcode, observed_at"
+        f" SELECT r.line, {columns} FROM {raw} AS r {join} WHERE r.line IN ("
+        # Thin columns only are sorted; the texts follow by line.
+        f"SELECT line FROM (SELECT line, shortcode, views, likes, comments, position(title, '{BROKEN}') > 0 AS broken,"
+        f" coalesce(observed_at, {fallback}) AS moment FROM {raw}) ORDER BY shortcode, moment, views DESC NULLS LAST,"
+        f" likes DESC NULLS LAST, comments DESC NULLS LAST, broken, line LIMIT 1 BY shortcode, moment)"
     )
     return Settled(keys, total - distinct, distinct - keys)
 
@@ -176,15 +180,15 @@ FROM
             row_number() OVER by_video AS number
         FROM
         (
-            SELECT profile_id, shortcode, toInt64(observed_at) AS observed_at, max(known_views) AS views
+            SELECT profile_id, shortcode, toInt64(observed_at) AS observed_at, argMax(known_views, is_stored) AS views
             FROM
             (
                 SELECT profile_id, shortcode, assumeNotNull(observed_at) AS observed_at,
-                    assumeNotNull(views) AS known_views
+                    assumeNotNull(views) AS known_views, 0 AS is_stored
                 FROM {posts} WHERE isNotNull(views)
                 UNION ALL
                 SELECT assumeNotNull(profile_id), assumeNotNull(shortcode), toUnixTimestamp(event_timestamp),
-                    JSONExtractInt(metrics, 'view_count')
+                    JSONExtractInt(metrics, 'view_count'), 1
                 FROM _e.post_log_events
                 WHERE platform = 'YOUTUBE' AND source = '{DERIVED_SOURCE}' AND JSONHas(metrics, 'view_count')
                     AND profile_id IN (SELECT profile_id FROM {posts})

@@ -180,10 +180,19 @@ KIND = Kind(
             "daily-json",
             Post,
             tuple(
-                (
-                    "region fetched_at cat_key video_id title channel_name channel_id view_count like_count "
-                    "comment_count published_at"
-                ).split()
+                [
+                    "region",
+                    "fetched_at",
+                    "cat_key",
+                    "video_id",
+                    "title",
+                    "channel_name",
+                    "channel_id",
+                    "view_count",
+                    "like_count",
+                    "comment_count",
+                    "published_at",
+                ]
             ),
             _daily_json,
             optional=("file", "date", "today_views"),

@@ -97,10 +97,19 @@ KIND = Kind(
             "snapshot",
             Post,
             tuple(
-                (
-                    "snapshot_utc channel_id channel_title video_id published_at title duration_iso8601 "
-                    "category_id view_count like_count comment_count"
-                ).split()
+                [
+                    "snapshot_utc",
+                    "channel_id",
+                    "channel_title",
+                    "video_id",
+                    "published_at",
+                    "title",
+                    "duration_iso8601",
+                    "category_id",
+                    "view_count",
+                    "like_count",
+                    "comment_count",
+                ]
             ),
             _snapshot,
             optional=("snapshot_month",),
