@@ -20,6 +20,8 @@ BOARD_FIRST_MONTH = date(2022, 1, 1)
 BOARD_EVENTS_FROM = date(2023, 6, 1)
 Counters = tuple[int, int, int]
 """Lifetime views, followers, uploads of a channel."""
+ChannelPoints = dict[tuple[str, date], Counters]
+"""By channel and first day of the period."""
 
 
 @dataclass
@@ -57,7 +59,8 @@ def rows(client: Client, query: str) -> Iterator[dict[str, Any]]:
 def built_at(client: Client, model: str) -> datetime:
     """When a model was built: the "now" its rows know."""
     found = client.query(
-        "select toUnixTimestamp(metadata_modification_time) from system.tables where database = 'stir' and name = {n:String}",
+        "select toUnixTimestamp(metadata_modification_time) from system.tables "
+        "where database = 'stir' and name = {n:String}",
         parameters={"n": model},
     ).result_rows
     assert found, f"{model} is not built"
@@ -204,9 +207,9 @@ def channel_events(client: Client, now: datetime) -> Iterator[tuple[str, datetim
             yield row["handle"], _utc(row["event_at"]), _utc(row["inserted_at"]), _counters(counters)
 
 
-def channel_dump(client: Client, table: str, now: datetime) -> dict[tuple[str, date], Counters]:
+def channel_dump(client: Client, table: str, now: datetime) -> ChannelPoints:
     """(channel, month) -> counters of a frozen dump."""
-    found: dict[tuple[str, date], Counters] = {}
+    found: ChannelPoints = {}
     query = f"select id, month, lifetime_views, lifetime_subscribers, lifetime_uploads from vidooly.{table}"
     for row in rows(client, query):
         month = month_of_text(row["month"])
@@ -218,7 +221,7 @@ def channel_dump(client: Client, table: str, now: datetime) -> dict[tuple[str, d
     return found
 
 
-def youtube_months(client: Client, now: datetime) -> dict[tuple[str, date], Counters]:
+def youtube_months(client: Client, now: datetime) -> ChannelPoints:
     """(channel, month) -> lifetime counters: newer dump, older dump, newest event of the month."""
     newest: dict[tuple[str, date], tuple[datetime, datetime, Counters]] = {}
     for channel, at, inserted, counters in channel_events(client, now):
@@ -231,12 +234,13 @@ def youtube_months(client: Client, now: datetime) -> dict[tuple[str, date], Coun
     return {key: counters for key, counters in found.items() if key[1] >= BOARD_FIRST_MONTH}
 
 
-def youtube_weeks(
-    client: Client, now: datetime
-) -> tuple[dict[tuple[str, date], Counters], dict[tuple[str, date], Counters]]:
+def youtube_weeks(client: Client, now: datetime) -> tuple[ChannelPoints, ChannelPoints]:
     """Weekly points, and the monthly points of the dump from before the first week of each channel."""
     snapshots: dict[tuple[str, date], tuple[date, Counters]] = {}
-    query = "select id, snapshot_date, view_count, subscriber_count, video_count from vidooly.youtube_channels where id != ''"
+    query = (
+        "select id, snapshot_date, view_count, subscriber_count, video_count "
+        "from vidooly.youtube_channels where id != ''"
+    )
     for row in rows(client, query):
         numbers = [whole_number(row[name]) for name in ("view_count", "subscriber_count", "video_count")]
         if None in numbers or row["snapshot_date"] > now.date():
@@ -259,7 +263,7 @@ def youtube_weeks(
 
 
 def with_previous(
-    points: dict[tuple[str, date], Counters], before: Callable[[date], date]
+    points: ChannelPoints, before: Callable[[date], date]
 ) -> Iterable[tuple[str, date, Counters, date | None, Counters | None, bool]]:
     """(channel, start, counters, start of the row before, its counters, whether it is the period right before)."""
     last: tuple[str, date, Counters] | None = None
@@ -273,7 +277,9 @@ def with_previous(
 
 def _counters(numbers: list[int | None]) -> Counters:
     views, followers, uploads = numbers
-    assert views is not None and followers is not None and uploads is not None
+    assert views is not None
+    assert followers is not None
+    assert uploads is not None
     return views, followers, uploads
 
 

@@ -191,6 +191,7 @@ def cross_platform_board(client: Client, instagram: list[Row], youtube: list[Row
         members.sort(key=lambda side: (side["priority"], side["followers"], side["platform_id"]))
         by_priority = sorted(members, key=lambda side: (side["priority"], side["platform_id"]))
         sums = ("views", "prev_views", "ia_views", "yt_views", "uploads", "followers", "prev_followers")
+        sums += ("followers_change", "likes", "comments")
         board.append(
             {
                 name: sum(side[name] or 0 for side in members)

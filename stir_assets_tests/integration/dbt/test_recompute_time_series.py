@@ -31,10 +31,8 @@ def instagram_rows(client: Client, monthly: bool) -> dict[tuple[Any, ...], dict[
     start_of, before = (
         (by_hand.month_start, by_hand.month_before) if monthly else (by_hand.week_start, by_hand.week_before)
     )
-    market = {
-        row["ig_id"]
-        for row in by_hand.rows(client, "select ig_id from stir.mart_instagram_account where country = 'IN'")
-    }
+    query = "select ig_id from stir.mart_instagram_account where country = 'IN'"
+    market = {row["ig_id"] for row in by_hand.rows(client, query)}
     periods = by_hand.instagram_periods(client, by_hand.built_at(client, model), start_of, before)
     found = {}
     for (profile, start), period in periods.items():
