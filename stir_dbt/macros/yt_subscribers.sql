@@ -2,19 +2,30 @@
 {#-
     Newest known subscription of every (subscriber, channel) pair, labelled with category and country of both sides.
 
-    events: the event stream. An increment re-reads var subscriber_lookback_hours before the newest stored event; a pair
-    that comes again is appended and the ReplacingMergeTree keeps the newest event_timestamp; readers see one row per pair
-    because the profile sets final = 1.
+    events: the event stream. An increment reads what was scraped or arrived later than var subscriber_lookback_hours
+    before the newest stored event, so an event is never too late; a pair that comes again is appended and the
+    ReplacingMergeTree keeps the newest event_timestamp. Readers see one row per pair because the profile sets final = 1.
 -#}
 with
+
+{#- Named event_timestamp for incremental_lookback(), which compares a column with itself in the stored rows. #}
+events as (
+    select
+        source_channel_id,
+        target_channel_id,
+        subscribed_on,
+        event_timestamp as scraped_at,
+        greatest(event_timestamp, coalesce(insert_timestamp, event_timestamp)) as event_timestamp
+    from {{ events }}
+),
 
 subscriptions as (
     select
         source_channel_id as subscriber,
         target_channel_id as channel,
-        max(event_timestamp) as last_seen_at,
-        argMax(toDateTime(subscribed_on), (event_timestamp, subscribed_on)) as subscribed_at
-    from {{ events }}
+        max(scraped_at) as last_seen_at,
+        argMax(toDateTime(subscribed_on), (scraped_at, subscribed_on)) as subscribed_at
+    from events
     where source_channel_id != ''
         and target_channel_id != ''
         and source_channel_id != target_channel_id

@@ -221,15 +221,11 @@ def summary_of(
     days = world.days.get((platform, code), [])
     of_platform = instagram_facts if platform == "INSTAGRAM" else youtube_facts
     facts = of_platform(world, code, days, item, addresses)
-    account = (
-        world.accounts_by_handle.get(item["posted_by_handle"].lower())
-        if item and item["posted_by_handle"]
-        else None
-    )
+    typed_handle = (item or {}).get("posted_by_handle") or ""
+    account = world.accounts_by_handle.get(typed_handle.lower()) if typed_handle else None
     if item and platform == "INSTAGRAM" and account:
         facts["profile_social_id"] = facts["profile_social_id"] or account["profile_id"]
         facts["followers"] = facts["followers"] or account["followers"]
-    typed_handle = (item or {}).get("posted_by_handle") or ""
     shown = account if platform == "INSTAGRAM" else None
     facts["profile_handle"] = facts["profile_handle"] or (shown or {}).get("handle") or typed_handle
     facts["profile_name"] = (
