@@ -212,3 +212,27 @@ def test_product_tables_agree_with_the_replicas(world: World) -> None:
             str(row[0]) for row in world.client.query(f"SELECT id FROM {database} FINAL").result_rows
         }
         assert in_postgres == in_clickhouse != set(), table
+
+
+@pytest.mark.parametrize(
+    ("replica", "key", "events", "event_key"),
+    [
+        ("beat_replica.instagram_account", "profile_id", "_e.profile_log_events", "profile_id"),
+        ("beat_replica.youtube_account", "channel_id", "_e.profile_log_events", "profile_id"),
+        ("beat_replica.instagram_post_simple", "shortcode", "_e.post_log_events", "shortcode"),
+        ("beat_replica.youtube_post_simple", "shortcode", "_e.post_log_events", "shortcode"),
+    ],
+)
+def test_a_replica_row_is_the_state_at_the_last_scrape(
+    world: World, replica: str, key: str, events: str, event_key: str
+) -> None:
+    rows, same = world.client.query(
+        f"""
+        SELECT count(), countIf(r.updated_at = e.newest) FROM {replica} AS r FINAL
+        INNER JOIN (SELECT {event_key} AS key, max(event_timestamp) AS newest FROM {events}
+            WHERE source NOT LIKE 'openapi%' AND event_timestamp <= insert_timestamp GROUP BY key) AS e ON r.{key} = e.key
+        """
+    ).result_rows[0]
+    assert rows > 100
+    # The rest: the newest event is still on its way or carries a wrong clock.
+    assert same >= rows * 0.98
