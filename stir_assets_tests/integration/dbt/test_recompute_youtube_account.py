@@ -338,7 +338,8 @@ def listed_channels(client: Client) -> dict[str, Row]:
 
 def videos(client: Client) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
-    query = "select shortcode, channel_id, post_type, published_at, views, likes, comments from stir.stg_beat_youtube_post"
+    columns = "shortcode, channel_id, post_type, published_at, views, likes, comments"
+    query = f"select {columns} from stir.stg_beat_youtube_post"
     for row in rows(client, query):
         if row["shortcode"] and row["published_at"] is not None:
             found[row["channel_id"]].append(row)
