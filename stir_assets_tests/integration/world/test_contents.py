@@ -230,7 +230,8 @@ def test_a_replica_row_is_the_state_at_the_last_scrape(
         f"""
         SELECT count(), countIf(r.updated_at = e.newest) FROM {replica} AS r FINAL
         INNER JOIN (SELECT {event_key} AS key, max(event_timestamp) AS newest FROM {events}
-            WHERE source NOT LIKE 'openapi%' AND event_timestamp <= insert_timestamp GROUP BY key) AS e ON r.{key} = e.key
+            WHERE source NOT LIKE 'openapi%' AND event_timestamp <= insert_timestamp GROUP BY key) AS e
+            ON r.{key} = e.key
         """
     ).result_rows[0]
     assert rows > 100
