@@ -1,14 +1,16 @@
 {% macro youtube_profile_events() -%}
 {#-
-    Observations of YouTube channels in the event stream: (channel_id, event_timestamp, insert_timestamp, counters),
-    counters = (lifetime views, subscribers, uploads). The channel id is in the column handle. Only whole observations:
-    a row without one of the three counters would show a fall to zero and a jump back.
+    Observations of YouTube channels in the event stream: (channel_id, event_timestamp, insert_timestamp, is_whole,
+    counters), counters = (lifetime views, subscribers, uploads). The channel id is in the column handle. Channels may
+    hide their subscribers and lists of videos do not tell them: such an observation has NULLs, is not whole, and
+    counts only where the period has no whole one.
 -#}
 select
     channel_id,
     event_timestamp,
     insert_timestamp,
-    (assumeNotNull(views), assumeNotNull(followers), assumeNotNull(uploads)) as counters
+    followers is not null and uploads is not null as is_whole,
+    (assumeNotNull(views), followers, uploads) as counters
 from (
     select
         handle as channel_id,
@@ -20,7 +22,7 @@ from (
     from {{ source('_e', 'profile_log_events') }}
     where platform = 'YOUTUBE' and handle != '' and event_timestamp <= {{ stir_now() }}
 ) as channel_events
-where views is not null and followers is not null and uploads is not null
+where views is not null
 {%- endmacro %}
 
 {% macro youtube_dump(table) -%}
@@ -31,7 +33,7 @@ where views is not null and followers is not null and uploads is not null
 select
     id as channel_id,
     assumeNotNull(month_day) as month_start,
-    (assumeNotNull(views), assumeNotNull(followers), assumeNotNull(uploads)) as counters
+    (assumeNotNull(views), followers, uploads) as counters
 from (
     select
         id,

@@ -18,8 +18,8 @@ from clickhouse_connect.driver.client import Client
 OLD_LIST_MONTH = date(2022, 12, 1)
 BOARD_FIRST_MONTH = date(2022, 1, 1)
 BOARD_EVENTS_FROM = date(2023, 6, 1)
-Counters = tuple[int, int, int]
-"""Lifetime views, followers, uploads of a channel."""
+Counters = tuple[int, int | None, int | None]
+"""Lifetime views, followers, uploads of a channel; None where the observation does not tell."""
 ChannelPoints = dict[tuple[str, date], Counters]
 """By channel and first day of the period."""
 
@@ -195,7 +195,7 @@ def _walk_history(periods: dict[tuple[str, date], Period], before: Callable[[dat
 
 
 def channel_events(client: Client, now: datetime) -> Iterator[tuple[str, datetime, datetime, Counters]]:
-    """Whole observations of channels in the event stream, unordered."""
+    """Observations of channels in the event stream, unordered; only the views must be told."""
     query = (
         "select handle, metrics, toDateTime(event_timestamp, 'UTC') as event_at, "
         "toDateTime(insert_timestamp, 'UTC') as inserted_at from _e.profile_log_events "
@@ -203,7 +203,7 @@ def channel_events(client: Client, now: datetime) -> Iterator[tuple[str, datetim
     )
     for row in rows(client, query):
         counters = [metric(row["metrics"], key) for key in ("view_count", "subscriber_count", "video_count")]
-        if _utc(row["event_at"]) <= now and None not in counters:
+        if _utc(row["event_at"]) <= now and counters[0] is not None:
             yield row["handle"], _utc(row["event_at"]), _utc(row["inserted_at"]), _counters(counters)
 
 
@@ -217,18 +217,19 @@ def channel_dump(client: Client, table: str, now: datetime) -> ChannelPoints:
         if month is None or month > now.date() or None in numbers or not row["id"]:
             continue
         key = (row["id"], month)
-        found[key] = max(found.get(key, _counters(numbers)), _counters(numbers))
+        if key not in found or found[key][0] < _counters(numbers)[0]:
+            found[key] = _counters(numbers)
     return found
 
 
 def youtube_months(client: Client, now: datetime) -> ChannelPoints:
     """(channel, month) -> lifetime counters: newer dump, older dump, newest event of the month."""
-    newest: dict[tuple[str, date], tuple[datetime, datetime, Counters]] = {}
+    newest: dict[tuple[str, date], tuple[bool, datetime, datetime]] = {}
+    found: ChannelPoints = {}
     for channel, at, inserted, counters in channel_events(client, now):
-        key = (channel, month_start(at))
-        if at.date() >= BOARD_EVENTS_FROM and (key not in newest or (at, inserted) >= newest[key][:2]):
-            newest[key] = (at, inserted, counters)
-    found = {key: value[2] for key, value in newest.items()}
+        key, order = (channel, month_start(at)), (None not in counters, at, inserted)
+        if at.date() >= BOARD_EVENTS_FROM and (key not in newest or order >= newest[key]):
+            newest[key], found[key] = order, counters
     found |= channel_dump(client, "channels_monthly_stats_20230219", now)
     found |= channel_dump(client, "channels_monthly_stats_20230709", now)
     return {key: counters for key, counters in found.items() if key[1] >= BOARD_FIRST_MONTH}
@@ -246,14 +247,16 @@ def youtube_weeks(client: Client, now: datetime) -> tuple[ChannelPoints, Channel
         if None in numbers or row["snapshot_date"] > now.date():
             continue
         key, value = (row["id"], week_start(row["snapshot_date"])), (row["snapshot_date"], _counters(numbers))
-        snapshots[key] = min(snapshots.get(key, value), value)
+        if key not in snapshots or value[0] < snapshots[key][0]:
+            snapshots[key] = value
     weeks = {key: counters for key, (_, counters) in snapshots.items()}
-    first: dict[tuple[str, date], tuple[datetime, datetime, Counters]] = {}
+    first: dict[tuple[str, date], tuple[bool, datetime, datetime]] = {}
+    events: ChannelPoints = {}
     for channel, at, inserted, counters in channel_events(client, now):
-        key = (channel, week_start(at))
-        if key not in first or (at, inserted) < first[key][:2]:
-            first[key] = (at, inserted, counters)
-    weeks |= {key: value[2] for key, value in first.items()}
+        key, order = (channel, week_start(at)), (None in counters, at, inserted)
+        if key not in first or order < first[key]:
+            first[key], events[key] = order, counters
+    weeks |= {key: counters for key, counters in events.items() if None not in counters or key not in weeks}
     first_week: dict[str, date] = {}
     for channel, start in weeks:
         first_week[channel] = min(first_week.get(channel, start), start)
@@ -267,7 +270,7 @@ def with_previous(
 ) -> Iterable[tuple[str, date, Counters, date | None, Counters | None, bool]]:
     """(channel, start, counters, start of the row before, its counters, whether it is the period right before)."""
     last: tuple[str, date, Counters] | None = None
-    for (channel, start), counters in sorted(points.items()):
+    for (channel, start), counters in sorted(points.items(), key=lambda point: point[0]):
         if last is not None and last[0] == channel:
             yield channel, start, counters, last[1], last[2], last[1] == before(start)
         else:
@@ -275,11 +278,14 @@ def with_previous(
         last = (channel, start, counters)
 
 
+def gain(now: int | None, then: int | None) -> int | None:
+    """What a lifetime counter gained; unknown where one end is."""
+    return None if now is None or then is None else now - then
+
+
 def _counters(numbers: list[int | None]) -> Counters:
     views, followers, uploads = numbers
     assert views is not None
-    assert followers is not None
-    assert uploads is not None
     return views, followers, uploads
 
 

@@ -129,7 +129,7 @@ def youtube_board(client: Client) -> list[Row]:
             continue
         gains[channel, month] = now[0] - then[0]
         account = accounts.get(channel)
-        if account is None or not then[1] or gains[channel, month] <= 0:
+        if account is None or gains[channel, month] <= 0 or (not then[1] and now[1]):
             continue
         board.append(
             {
@@ -144,14 +144,14 @@ def youtube_board(client: Client) -> list[Row]:
                 "profile_type": account["profile_type"] or "CREATOR",
                 "engagement_rate": 0,
                 "avg_plays": 0,
-                "followers": now[1],
+                "followers": now[1] or 0,
                 "views": gains[channel, month],
                 "prev_views": gains.get((channel, by_hand.month_before(month)), 0),
                 "ia_views": 0,
                 "yt_views": gains[channel, month],
-                "uploads": now[2] - then[2],
-                "prev_followers": then[1],
-                "followers_change": now[1] - then[1],
+                "uploads": by_hand.gain(now[2], then[2]),
+                "prev_followers": then[1] or 0,
+                "followers_change": by_hand.gain(now[1], then[1]),
                 "likes": 0,
                 "comments": 0,
                 "plays": 0,

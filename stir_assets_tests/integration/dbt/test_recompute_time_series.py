@@ -75,7 +75,8 @@ def youtube_rows(
             continue
         gains: list[int | None] = [None, None, None]
         if then is not None and consecutive:
-            gains = [max(a - b, 0) for a, b in zip(now, then, strict=True)]
+            differences = [by_hand.gain(a, b) for a, b in zip(now, then, strict=True)]
+            gains = [None if value is None else max(value, 0) for value in differences]
         found["YOUTUBE", channel, monthly, start] = NO_POST_FIGURES | {
             "p_date": previous,
             "views_total": max(now[0], 0),

@@ -47,7 +47,7 @@ all_series as (
         toNullable(toInt64(youtube_series.engagement)) as engagement,
         toNullable(toInt64(youtube_series.plays)) as plays,
         toNullable(toInt64(0)) as plays_total,
-        toNullable(youtube_series.followers) as followers,
+        youtube_series.followers as followers,
         toNullable(toInt64(youtube_series.following)) as following,
         toNullable(toFloat64(youtube_series.avg_views)) as avg_views,
         toNullable(toFloat64(youtube_series.avg_likes)) as avg_likes,

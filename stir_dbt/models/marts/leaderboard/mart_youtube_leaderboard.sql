@@ -47,7 +47,8 @@ rows_of_board as (
     from mart_yt_leaderboard_base as base
     inner join mart_youtube_account as account
         on base.channel_id = account.channelid
-    where base.prev_followers != 0 and base.views > 0
+    -- Both months without subscribers: the channel hides them, and is ranked by its views all the same.
+    where base.views > 0 and (base.prev_followers != 0 or base.followers = 0)
 ),
 
 {{ board_ctes('rows_of_board', orders, ['platform_id']) }}

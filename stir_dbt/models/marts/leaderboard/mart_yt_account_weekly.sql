@@ -12,7 +12,7 @@ youtube_channels as (
     select
         id as channel_id,
         snapshot_date,
-        (assumeNotNull(views), assumeNotNull(followers), assumeNotNull(uploads)) as counters
+        (assumeNotNull(views), followers, uploads) as counters
     from (
         select
             id,
@@ -26,12 +26,12 @@ youtube_channels as (
     where views is not null and followers is not null and uploads is not null
 ),
 
--- A week stands for its first observation; an own measurement wins over a daily snapshot of the same week.
+-- A week stands for its first whole observation; an own one wins over a daily snapshot of the same week.
 week_observations as (
     select
         channel_id,
         toStartOfWeek(event_timestamp, 0) as week_start,
-        argMin(counters, (event_timestamp, insert_timestamp)) as first_counters,
+        argMin(counters, (not is_whole, event_timestamp, insert_timestamp)) as first_counters,
         2 as precedence
     from profile_log_events
     group by channel_id, week_start
@@ -39,7 +39,7 @@ week_observations as (
     select
         channel_id,
         toStartOfWeek(snapshot_date, 0) as week_start,
-        argMin(counters, (snapshot_date, counters)) as first_counters,
+        argMin(counters, (snapshot_date, counters.1)) as first_counters,
         1 as precedence
     from youtube_channels
     group by channel_id, week_start
@@ -49,7 +49,7 @@ dump_months as (
     select
         channel_id,
         month_start,
-        max(counters) as month_counters
+        argMax(counters, counters.1) as month_counters
     from channels_monthly_stats_20230219
     group by channel_id, month_start
 ),
@@ -58,7 +58,9 @@ points as (
     select
         channel_id,
         week_start as point_date,
-        argMax(first_counters, precedence) as point_counters,
+        argMax(
+            first_counters, (first_counters.2 is not null and first_counters.3 is not null, precedence)
+        ) as point_counters,
         true as is_weekly
     from week_observations
     group by channel_id, week_start

@@ -25,15 +25,15 @@ checked as (
 select
     month,
     channel_id,
-    lifetime_followers as followers,
+    coalesce(lifetime_followers, 0) as followers,
     lifetime_views,
-    lifetime_uploads,
+    coalesce(checked.lifetime_uploads, 0) as lifetime_uploads,
     coalesce(previous_followers, 0) as prev_followers,
     coalesce(previous_views, 0) as prev_views,
     coalesce(previous_uploads, 0) as prev_uploads,
     if(is_consecutive, lifetime_followers - previous_followers, null) as followers_change,
     if(is_consecutive, lifetime_views - previous_views, null) as views,
-    if(is_consecutive, lifetime_uploads - previous_uploads, null) as uploads,
+    if(is_consecutive, checked.lifetime_uploads - previous_uploads, null) as uploads,
     previous_month as p_month,
     toUInt8(is_consecutive) as last_month_available
 from checked

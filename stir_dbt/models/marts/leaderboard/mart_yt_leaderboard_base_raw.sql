@@ -23,7 +23,7 @@ newest_event_of_month as (
     select
         channel_id,
         toStartOfMonth(event_timestamp) as month_start,
-        argMax(counters, (event_timestamp, insert_timestamp)) as last_counters
+        argMax(counters, (is_whole, event_timestamp, insert_timestamp)) as last_counters
     from profile_log_events
     where toDate(event_timestamp) >= {{ first_event }}
     group by channel_id, month_start
@@ -42,7 +42,7 @@ best_observation as (
     select
         channel_id,
         month_start,
-        argMax(counters, (precedence, counters)) as best
+        argMax(counters, (precedence, counters.1)) as best
     from feeds
     where month_start >= {{ first_month }}
     group by channel_id, month_start
