@@ -58,9 +58,12 @@ class Layout:
         return {name: index for index, name in enumerate(header)}
 
     def likeness(self, header: Sequence[str]) -> float:
-        """Share of columns in common, 0 to 1."""
-        mine, theirs = {*self.required, *self.optional}, set(header)
-        return len(mine & theirs) / len(mine | theirs)
+        """How near a header is, 0 to 1: the share of required columns it has, times the columns in common."""
+        required, theirs = set(self.required), set(header)
+        every = {*required, *self.optional}
+        return (
+            len(required & theirs) / len(required) * (0.5 + 0.5 * len(every & theirs) / len(every | theirs))
+        )
 
 
 @dataclass(frozen=True)
