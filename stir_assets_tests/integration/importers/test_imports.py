@@ -186,9 +186,13 @@ def test_hidden_likes_are_missing_and_not_zero(client: Client, load) -> None:
 def test_instagram_profiles_and_posts(client: Client, load) -> None:
     load("instagram-profiles", {"profiles.csv": PROFILES}, country="IN")
     load("instagram-posts", {"posts.csv": POSTS, "scraped.csv": SCRAPED}, country="IN")
-    accounts = "SELECT handle, followers, following, media_count, country FROM beat_replica.instagram_account FINAL ORDER BY 1"
+    accounts = "SELECT handle, followers, following, media_count, country FROM beat_replica.instagram_account"
+    accounts += " FINAL ORDER BY handle"
     assert rows(client, accounts) == [("org", 11539, 0, 0, "IN"), ("some.one", 1432, 1089, 363, "IN")]
-    posts = "SELECT shortcode, post_type, likes, comments, impressions FROM beat_replica.instagram_post_simple ORDER BY 1"
+    posts = (
+        "SELECT shortcode, post_type, likes, comments, impressions FROM beat_replica.instagram_post_simple"
+    )
+    posts += " ORDER BY shortcode"
     assert rows(client, posts) == [
         ("C9nNd8aRbVS", "image", 5969, None, None),
         ("DZfFIGflpnP", "reels", 18, 0, 15),
