@@ -7,10 +7,14 @@ from typing import Any
 
 import dagster as dg
 
+from stir_assets.automation.data_times import DataTimeKeeper
+from stir_assets.automation.graph import EVENT_TIME, schedule_graph
 from stir_assets.dbt.assets import build_dbt_assets
 from stir_assets.dbt.project import stir_dbt_project
 from stir_assets.dbt.translator import StirDbtTranslator
 from stir_assets.resources.defaults import default_resources
+from stir_assets.serving.assets import build_serving_assets
+from stir_assets.serving.catalog import serving_tables
 from stir_assets.settings import DBT_PROJECT_DIR, Settings
 from stir_assets.sources.specs import build_source_specs
 
@@ -19,9 +23,22 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
     """The whole graph. Tests pass `resources` to replace defaults by name."""
     project = stir_dbt_project(DBT_PROJECT_DIR, settings.environment)
     translator = StirDbtTranslator()
+    sources = build_source_specs(project, translator)
+    assets = [build_dbt_assets(project, translator), *build_serving_assets(serving_tables())]
+    specs = [*sources, *(spec for asset in assets for spec in asset.specs)]
+    graph = schedule_graph(specs, managed=[key for asset in assets for key in asset.keys])
+    event_columns = {
+        spec.key.to_user_string(): spec.metadata[EVENT_TIME]
+        for spec in sources
+        if EVENT_TIME in spec.metadata
+    }
     return dg.Definitions(
-        assets=[*build_source_specs(project, translator), build_dbt_assets(project, translator)],
-        resources={**default_resources(settings), **(resources or {})},
+        assets=[*sources, *assets],
+        resources={
+            **default_resources(settings),
+            "data_times": DataTimeKeeper(graph, event_columns),
+            **(resources or {}),
+        },
         # One process a run: a step's own process would import dagster and dbt anew, 5 s each.
         executor=dg.in_process_executor,
     )

@@ -109,3 +109,13 @@ def _duration(text: Any, name: str, where: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise ConfigError(f"{where}: freshness.{name}: {error}") from None
+
+
+def within(*, warn: str, fail: str) -> WindowTerms:
+    """Terms in Python: `within(warn="30m", fail="60m")`. Raises `ConfigError` like `parse_terms`."""
+    return _window({"warn": warn, "fail": fail}, "declaration")
+
+
+def daily_by(deadline: str, *, lookback: str) -> DeadlineTerms:
+    """Terms in Python: `daily_by("20:15 UTC", lookback="26h")`. Raises `ConfigError` like `parse_terms`."""
+    return _deadline({"deadline": deadline, "lookback": lookback}, "declaration")

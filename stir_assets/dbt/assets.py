@@ -1,13 +1,13 @@
-"""The 112 models as assets: one op, any subset of it a run, dbt tests as asset checks."""
+"""The models as assets: one op, any subset of it a run, dbt tests as asset checks."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of the op at run time.
 
 from collections.abc import Iterator
 
 import dagster as dg
-from clickhouse_connect.driver.client import Client
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
+from stir_assets.automation.data_times import DataTimeKeeper, data_time_metadata
 from stir_assets.dbt.observe import describe_table
 from stir_assets.dbt.runner import AssetEvent, DbtRunner
 from stir_assets.resources.clickhouse import ClickHouseResource
@@ -27,18 +27,20 @@ def build_dbt_assets(project: DbtProject, translator: DagsterDbtTranslator) -> d
         io_manager_key="relation_io_manager",
     )
     def stir_dbt(
-        context: dg.AssetExecutionContext, dbt: DbtRunner, clickhouse: ClickHouseResource
+        context: dg.AssetExecutionContext,
+        dbt: DbtRunner,
+        clickhouse: ClickHouseResource,
+        data_times: dg.ResourceParam[DataTimeKeeper],
     ) -> Iterator[AssetEvent]:
         with clickhouse.client() as client:
+            times = data_times.reading(context.instance, client, context.selected_asset_keys)
             for event in dbt.build(context):
-                yield _with_table_facts(event, context, client)
+                if isinstance(event, dg.Output):
+                    key = context.asset_key_for_output(event.output_name)
+                    facts = describe_table(client, clickhouse.database, key.path[-1])
+                    known = data_time_metadata(times.built(key))
+                    yield event.with_metadata({**event.metadata, **facts, **known})
+                else:
+                    yield event
 
     return stir_dbt
-
-
-def _with_table_facts(event: AssetEvent, context: dg.AssetExecutionContext, client: Client) -> AssetEvent:
-    """Adds what ClickHouse knows of the table just built: rows, bytes, columns."""
-    if isinstance(event, dg.Output):
-        key = context.asset_key_for_output(event.output_name)
-        return event.with_metadata({**event.metadata, **describe_table(client, "stir", key.path[-1])})
-    return event

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 
+from stir_assets.automation.graph import EVENT_TIME, PACED, terms_metadata
 from stir_assets.core.freshness import FreshnessTerms, parse_terms
 from stir_assets.keys import model_key, source_key
 from stir_assets.policies import freshness_policy
@@ -46,12 +47,15 @@ class StirDbtTranslator(DagsterDbtTranslator):
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
-        terms = freshness_terms(self.get_resource_props(manifest, unique_id))
-        if terms is None:
-            return spec
-        return spec.replace_attributes(freshness_policy=freshness_policy(terms)).merge_attributes(
-            metadata={"stir/promise": str(terms)}
-        )
+        props = self.get_resource_props(manifest, unique_id)
+        meta, terms = _meta(props), freshness_terms(props)
+        metadata = terms_metadata(terms, meta.get("freshness"))
+        if event_time := meta.get("event_time"):
+            metadata[EVENT_TIME] = event_time
+        if "paced" in meta:
+            metadata[PACED] = bool(meta["paced"])
+        spec = spec.merge_attributes(metadata=metadata)
+        return spec.replace_attributes(freshness_policy=freshness_policy(terms)) if terms else spec
 
 
 def freshness_terms(resource_props: Mapping[str, Any]) -> FreshnessTerms | None:

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from stir_assets.publish.target import TableSource
+
 
 @dataclass(frozen=True)
 class Relation:
-    """A SELECT on ClickHouse that somebody else will run; no rows are in memory."""
+    """Rows in ClickHouse that somebody else will read; none are in memory.
 
-    sql: str
-    table: str | None = None
-    """The single table behind it as `database.table`, when the SELECT reads just one."""
+    `source` is a table with an optional condition, or any SELECT. `data_time` is the newest source event the
+    rows contain, in seconds since the epoch.
+    """
+
+    source: str | TableSource
+    data_time: float | None = None
 
 
 class RelationIOManager(dg.ConfigurableIOManager):
@@ -25,6 +30,5 @@ class RelationIOManager(dg.ConfigurableIOManager):
         """Nothing to store: dbt built the table."""
 
     def load_input(self, context: dg.InputContext) -> Relation:
-        """`select *` on the upstream model's table, whether or not this run built it."""
-        table = f"{self.database}.{context.asset_key.path[-1]}"
-        return Relation(sql=f"select * from {table}", table=table)  # noqa: S608 - a model's name, from our manifest
+        """All rows of the upstream model's table, whether or not this run built it."""
+        return Relation(TableSource(context.asset_key.path[-1], self.database))

@@ -22,12 +22,16 @@ class ClickHouseResource(dg.ConfigurableResource):
     secure: bool = False
     database: str = "stir"
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
-        """A client with a session of its own, closed afterwards."""
-        client = clickhouse_client(
+    def new_client(self) -> Client:
+        """A client; whoever asks closes it. Raises `TransientError` when the server does not answer."""
+        return clickhouse_client(
             ClickHouseSettings(self.host, self.port, self.user, self.password, self.secure, self.database)
         )
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client, closed afterwards."""
+        client = self.new_client()
         try:
             yield client
         finally:

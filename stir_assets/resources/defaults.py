@@ -8,23 +8,33 @@ import dagster as dg
 
 from stir_assets.dbt.runner import DbtRunner
 from stir_assets.io_managers.relation import RelationIOManager
+from stir_assets.io_managers.serving_table import ServingTableIOManager
 from stir_assets.resources.clickhouse import ClickHouseResource
 from stir_assets.settings import DBT_PROJECT_DIR, Settings
 
 
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Everything an asset may ask for, reaching the servers of `settings`."""
+    clickhouse = ClickHouseResource(
+        host=settings.clickhouse.host,
+        port=settings.clickhouse.port,
+        user=settings.clickhouse.user,
+        password=dg.EnvVar("STIR_CLICKHOUSE_PASSWORD"),
+        secure=settings.clickhouse.secure,
+        database=settings.clickhouse.database,
+    )
     return {
-        "clickhouse": ClickHouseResource(
-            host=settings.clickhouse.host,
-            port=settings.clickhouse.port,
-            user=settings.clickhouse.user,
-            password=dg.EnvVar("STIR_CLICKHOUSE_PASSWORD"),
-            secure=settings.clickhouse.secure,
-            database=settings.clickhouse.database,
-        ),
+        "clickhouse": clickhouse,
         "dbt": DbtRunner(
             project_dir=str(DBT_PROJECT_DIR), target=settings.environment, mode=settings.dbt_mode
         ),
         "relation_io_manager": RelationIOManager(database=settings.clickhouse.database),
+        "serving_io_manager": ServingTableIOManager(
+            clickhouse=clickhouse,
+            postgres_dsn=dg.EnvVar("STIR_POSTGRES_DSN"),
+            bucket=settings.s3.bucket,
+            prefix=settings.s3.prefix,
+            endpoint=settings.s3.endpoint,
+            region=settings.s3.region,
+        ),
     }

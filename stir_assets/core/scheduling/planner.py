@@ -5,7 +5,7 @@ One tick, in order:
 1. staleness: an asset is stale when an input's version moved past the one it read (exact provenance, so an
    update during a run is not lost) or when an input that it pulls along is itself stale;
 2. due time: reckoned back from the promise by the measured run times of the stale path in front of it;
-3. by lane and urgency, each due asset with its stale inputs, unless something of it is running or waiting after a failure;
+3. by lane and urgency, each due asset with its stale inputs, unless something of it is running or has failed;
 4. what is nearly due in a lane that runs anyway goes along.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms, WindowTerms
+from stir_assets.core.scheduling.data_time import ages, contained
 from stir_assets.core.scheduling.model import (
     Build,
     Decision,
@@ -104,13 +105,7 @@ class _Tick:
         self.path[key] = self._seconds(key) + max(
             (self.path[dep] for dep in pulled if self.stale[dep]), default=0
         )
-        times = [
-            time
-            for dep in node.deps
-            if dep in self.graph.nodes and not self._is_slower(dep, node)
-            and (time := self.possible[dep]) is not None
-        ]  # fmt: skip
-        self.possible[key] = min(times, default=None)
+        self.possible[key] = contained(self.graph, key, self.possible)
 
     def _pulled_inputs(self, node: Node) -> list[str]:
         return [dep for dep in node.deps if self._pulls(node, dep)]
@@ -123,15 +118,11 @@ class _Tick:
         build = self.state.builds.get(dep)
         if build is None:
             return True
-        if self._is_slower(dep, node):
+        if not ages(self.graph, node, dep):
             return False
         # Refreshed all the time for a shorter promise than this one: fresh enough as it is.
         kept_for = self.graph.wanted_every[dep]
         return not (kept_for < self.graph.wanted_every[node.key] and self.now - build.built_at < kept_for)
-
-    def _is_slower(self, dep: str, node: Node) -> bool:
-        upstream = self.graph.nodes[dep]
-        return upstream.paced and not node.paced
 
     def _seconds(self, key: str) -> float:
         return self.state.seconds.get(key, self.policy.default_seconds)

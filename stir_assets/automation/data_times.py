@@ -1,0 +1,85 @@
+"""Data times as one run reads them: sources are asked now, earlier builds are looked up, the rest follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from clickhouse_connect.driver.client import Client
+
+from stir_assets.automation.graph import DATA_TIME, LAG
+from stir_assets.core.scheduling.data_time import contained
+from stir_assets.core.scheduling.model import Graph
+
+# Clocks of scrapers run ahead; an event further in the future says nothing of how fresh the table is.
+FUTURE_ALLOWED_SECONDS = 300
+
+
+def newest_event(client: Client, key: str, column: str) -> float | None:
+    """Time of the newest event in a source table, seconds since the epoch; None while the table is empty.
+
+    `key` is `schema/table`. Events from more than five minutes ahead are left out.
+    """
+    schema, table = key.split("/")[-2:]
+    newest = client.query(
+        "select toUnixTimestamp(max({column:Identifier})) from {schema:Identifier}.{table:Identifier} "
+        "where {column:Identifier} <= now() + {ahead:UInt32}",
+        parameters={"schema": schema, "table": table, "column": column, "ahead": FUTURE_ALLOWED_SECONDS},
+    ).result_rows[0][0]
+    return float(newest) if newest else None
+
+
+@dataclass(frozen=True)
+class DataTimeKeeper:
+    """Knows the graph and each source's event-time column; makes one `DataTimes` a run."""
+
+    graph: Graph
+    event_columns: Mapping[str, str]
+
+    def reading(
+        self, instance: dg.DagsterInstance, client: Client, building: Iterable[dg.AssetKey]
+    ) -> DataTimes:
+        """Takes the data times of all that these assets read and do not build themselves.
+
+        Call it before the first table is read: a time taken later could promise events that are not in it.
+        """
+        keys = {key.to_user_string() for key in building}
+        inputs = {dep for key in keys for dep in self.graph.nodes[key].deps} & set(self.graph.nodes) - keys
+        return DataTimes(self.graph, {dep: self._look_up(instance, client, dep) for dep in inputs})
+
+    def _look_up(self, instance: dg.DagsterInstance, client: Client, key: str) -> float | None:
+        if not self.graph.nodes[key].managed:
+            column = self.event_columns.get(key)
+            return newest_event(client, key, column) if column else None
+        event = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(key))
+        return data_time_of(event.asset_materialization if event else None)
+
+
+class DataTimes:
+    """Data times of what a run read and, as it goes, of what it built."""
+
+    def __init__(self, graph: Graph, read: Mapping[str, float | None]) -> None:
+        self._graph, self._times = graph, dict(read)
+
+    def built(self, key: dg.AssetKey) -> float | None:
+        """Records that `key` was built from what was read; its data time, None where nothing ages it."""
+        name = key.to_user_string()
+        self._times[name] = contained(self._graph, name, self._times)
+        return self._times[name]
+
+
+def data_time_metadata(time: float | None) -> dict[str, Any]:
+    """A data time and the lag it means now, as materialization metadata."""
+    if time is None:
+        return {}
+    lag = datetime.now(UTC).timestamp() - time
+    return {DATA_TIME: dg.MetadataValue.timestamp(time), LAG: round(lag, 1)}
+
+
+def data_time_of(materialization: dg.AssetMaterialization | None) -> float | None:
+    """The recorded data time of a materialization, seconds since the epoch."""
+    value = materialization.metadata.get(DATA_TIME) if materialization else None
+    return float(value.value) if isinstance(value, dg.TimestampMetadataValue) else None
