@@ -41,7 +41,10 @@ ranked as (
         {%- for metric in metrics %},
         row_number() over (
             partition by {{ (['month'] + scope.attributes) | join(', ') }}
-            order by {% for column in orders[metric] %}{{ column }} desc nulls last{{ ', ' if not loop.last }}{% endfor %}
+            order by
+                {%- for column in orders[metric] %}
+                {{ column }} desc nulls last{{ ',' if not loop.last }}
+                {%- endfor %}
         ) as {{ metric }}_rank{{ scope.suffix }}
         {%- endfor %}
         {%- endfor %}

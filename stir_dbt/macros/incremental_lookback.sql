@@ -20,7 +20,10 @@ true
     {%- for column in columns %}
     {% if not loop.first %}or {% endif %}{{ column }} >= (
         select toDateTime(greatest(
-            toInt64(toUnixTimestamp(least(coalesce(max({{ column }}), toDateTime(0, 'UTC')), {{ stir_now() }}))) - {{ seconds }}, 0
+            toInt64(toUnixTimestamp(
+                least(coalesce(max({{ column }}), toDateTime(0, 'UTC')), {{ stir_now() }})
+            )) - {{ seconds }},
+            0
         ), 'UTC')
         from {{ this }}
     )

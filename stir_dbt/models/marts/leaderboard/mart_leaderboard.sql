@@ -9,7 +9,10 @@
     {'model': 'mart_cross_platform_leaderboard', 'platform': 'ALL', 'profile_platform': 'profile_platform',
         'prev_views': 'prev_views', 'has_plays': false},
 ] -%}
-{%- set plain_scopes = ['', '_by_cat', '_by_lang', '_by_cat_lang'] %}
+{#- Circles whose ranks are also columns of their own: all but those by profile type. -#}
+{%- set plain_scopes = board_scopes() | rejectattr('suffix', 'in', [
+    '_by_profile', '_by_cat_profile', '_by_lang_profile', '_by_cat_lang_profile',
+]) | list %}
 
 with boards as (
     {%- for board in boards %}
@@ -88,7 +91,7 @@ select
     plays_before as prev_plays,
     engagement,
     {%- for rank in board_ranks(metrics) %}
-    {%- if rank.replace('followers_change_rank', '').replace('followers_rank', '').replace('views_rank', '').replace('plays_rank', '') in plain_scopes %}
+    {%- if rank in board_ranks(metrics, plain_scopes) %}
     ranks[{{ loop.index }}] as {{ rank }},
     {%- endif %}
     {%- endfor %}

@@ -4,8 +4,14 @@
 ] -%}
 {%- set averages = ['avg_views', 'avg_likes', 'avg_comments', 'engagement_rate', 'avg_plays'] -%}
 {%- set sides = [
-    {'platform': 'YOUTUBE', 'series': 'mart_yt_account_weekly', 'account': 'mart_youtube_account', 'id': 'channelid'},
-    {'platform': 'INSTAGRAM', 'series': 'mart_insta_account_weekly', 'account': 'mart_instagram_account', 'id': 'ig_id'},
+    {
+        'platform': 'YOUTUBE', 'series': 'mart_yt_account_weekly',
+        'account': 'mart_youtube_account', 'id': 'channelid',
+    },
+    {
+        'platform': 'INSTAGRAM', 'series': 'mart_insta_account_weekly',
+        'account': 'mart_instagram_account', 'id': 'ig_id',
+    },
 ] %}
 
 with all_series as (

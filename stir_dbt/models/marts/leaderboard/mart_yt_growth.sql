@@ -1,5 +1,6 @@
 {{ config(order_by='channelid') }}
 {%- set windows = var('growth_windows') %}
+{%- set today = 'toDate(' ~ stir_now() ~ ')' %}
 
 with channels_monthly_stats_20230219 as (
     {{ youtube_dump('channels_monthly_stats_20230219') }}
@@ -12,7 +13,7 @@ mart_yt_account_weekly as (
         (views, followers, uploads) as counters,
         true as is_weekly
     from {{ ref('mart_yt_account_weekly') }}
-    where date <= toDate({{ stir_now() }})
+    where date <= {{ today }}
 ),
 
 -- The frozen dump only helps where the weekly series has no row that old.
@@ -28,20 +29,18 @@ observed as (
         channel_id,
         countIf(is_weekly) as weeks,
         max(observed_on) as newest_on,
-        argMaxIf([counters], (observed_on, is_weekly), observed_on > toDate({{ stir_now() }}) - interval {{ var('growth_fresh_days') }} day)
-            as now_counters
-        {%- for window in windows %},
-        maxIf(
-            observed_on,
-            observed_on <= toDate({{ stir_now() }}) - interval {{ window.span }}
-            and observed_on > toDate({{ stir_now() }}) - interval {{ window.span }} - interval {{ window.slack_days }} day
-        ) as then_on_{{ window.name }},
         argMaxIf(
             [counters],
             (observed_on, is_weekly),
-            observed_on <= toDate({{ stir_now() }}) - interval {{ window.span }}
-            and observed_on > toDate({{ stir_now() }}) - interval {{ window.span }} - interval {{ window.slack_days }} day
-        ) as then_counters_{{ window.name }}
+            observed_on > {{ today }} - interval {{ var('growth_fresh_days') }} day
+        ) as now_counters
+        {%- for window in windows %}
+        {%- set moment = today ~ ' - interval ' ~ window.span %}
+        {%- set stands_for_it -%}
+            observed_on <= {{ moment }} and observed_on > {{ moment }} - interval {{ window.slack_days }} day
+        {%- endset %},
+        maxIf(observed_on, {{ stands_for_it }}) as then_on_{{ window.name }},
+        argMaxIf([counters], (observed_on, is_weekly), {{ stands_for_it }}) as then_counters_{{ window.name }}
         {%- endfor %}
     from observations
     group by channel_id
@@ -51,9 +50,16 @@ observed as (
 select
     channel_id as channelid
     {%- for window in windows %}
-    {%- set known = 'notEmpty(now_counters) and notEmpty(then_counters_' ~ window.name ~ ') and then_on_' ~ window.name ~ ' < newest_on' %},
-    if({{ known }}, now_counters[1].2 - then_counters_{{ window.name }}[1].2, null) as follower_{{ window.name }},
-    if({{ known }}, now_counters[1].3 - then_counters_{{ window.name }}[1].3, null) as uploads_{{ window.name }},
-    if({{ known }}, now_counters[1].1 - then_counters_{{ window.name }}[1].1, null) as views_{{ window.name }}
+    {%- set then = 'then_counters_' ~ window.name %}
+    {%- set known -%}
+        notEmpty(now_counters) and notEmpty({{ then }}) and then_on_{{ window.name }} < newest_on
+    {%- endset %}
+    {%- for measure, place in {'follower': 2, 'uploads': 3, 'views': 1}.items() %},
+    if(
+        {{ known }},
+        now_counters[1].{{ place }} - {{ then }}[1].{{ place }},
+        null
+    ) as {{ measure }}_{{ window.name }}
+    {%- endfor %}
     {%- endfor %}
 from observed

@@ -11,7 +11,11 @@ with order_rows as (
         src.store,
         src.platform_order_id,
         src.utm_params,
-        if(src.order_data is null, null, toJSONString(JSONExtract(assumeNotNull(src.order_data), '{{ kept_keys }}'))) as order_data,
+        if(
+            src.order_data is null,
+            null,
+            toJSONString(JSONExtract(assumeNotNull(src.order_data), '{{ kept_keys }}'))
+        ) as order_data,
         src.created_at,
         src.updated_at
     from {{ source('beat_replica', 'order') }} as src

@@ -19,5 +19,7 @@ with recent_jobs as (
 
 select *
 from recent_jobs
-order by coalesce(scraped_at, created_at) desc, transform(status, ['PROCESSING', 'FAILED', 'COMPLETE'], [1, 2, 3], 0) desc
+order by
+    coalesce(scraped_at, created_at) desc,
+    transform(status, ['PROCESSING', 'FAILED', 'COMPLETE'], [1, 2, 3], 0) desc
 limit 1 by id
