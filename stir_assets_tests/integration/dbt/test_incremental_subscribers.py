@@ -52,7 +52,8 @@ def batches() -> list[tuple[datetime, list[Row]]]:
 
 
 def subscriptions(client: Client, database: str, model: str) -> list[tuple[Any, ...]]:
-    return sorted(client.query(f"select * from {database}.{model} final").result_rows, key=str)
+    found = client.query(f"select * from {database}.{model} final").result_rows
+    return sorted((tuple(row) for row in found), key=str)
 
 
 @pytest.fixture

@@ -3,7 +3,11 @@
 with
 
 tracked_posts as (
-    {{ post_collection_items(ref('stg_coffee_post_collection_item'), platform='YOUTUBE', enabled_only=true) | indent(4) }}
+    {{ post_collection_items(
+        ref('stg_coffee_post_collection_item'),
+        platform='YOUTUBE',
+        enabled_only=true,
+    ) | indent(4) }}
 ),
 
 {{ youtube_post_series(fake_events=ref('mart_fake_events'), collection_type='POST') }}

@@ -12,7 +12,11 @@ tracked_profiles as (
 ),
 
 tracked_posts as (
-    {{ posts_of_profiles(ref('stg_beat_instagram_post'), 'profile_id', 'tracked_profiles') | indent(4) }}
+    {{ posts_of_profiles(
+        ref('stg_beat_instagram_post'),
+        'profile_id',
+        'tracked_profiles',
+    ) | indent(4) }}
 ),
 
 {{ instagram_post_series(

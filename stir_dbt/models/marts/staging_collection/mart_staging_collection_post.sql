@@ -3,7 +3,10 @@
 with
 
 items as (
-    {{ post_collection_items(ref('stg_coffee_staging_post_collection_item'), enabled_only=false) | indent(4) }}
+    {{ post_collection_items(
+        ref('stg_coffee_staging_post_collection_item'),
+        enabled_only=false,
+    ) | indent(4) }}
 ),
 
 story_estimates as (

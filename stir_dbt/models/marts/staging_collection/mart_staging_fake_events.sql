@@ -3,11 +3,17 @@
 with
 
 instagram_profiles as (
-    {{ tracked_profiles(ref('stg_coffee_staging_profile_collection_item'), platform='INSTAGRAM') | indent(4) }}
+    {{ tracked_profiles(
+        ref('stg_coffee_staging_profile_collection_item'),
+        platform='INSTAGRAM',
+    ) | indent(4) }}
 ),
 
 youtube_profiles as (
-    {{ tracked_profiles(ref('stg_coffee_staging_profile_collection_item'), platform='YOUTUBE') | indent(4) }}
+    {{ tracked_profiles(
+        ref('stg_coffee_staging_profile_collection_item'),
+        platform='YOUTUBE',
+    ) | indent(4) }}
 ),
 
 tracked_posts as (

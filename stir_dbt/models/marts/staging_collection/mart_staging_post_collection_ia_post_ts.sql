@@ -3,7 +3,11 @@
 with
 
 tracked_posts as (
-    {{ post_collection_items(ref('stg_coffee_staging_post_collection_item'), platform='INSTAGRAM', enabled_only=false) | indent(4) }}
+    {{ post_collection_items(
+        ref('stg_coffee_staging_post_collection_item'),
+        platform='INSTAGRAM',
+        enabled_only=false,
+    ) | indent(4) }}
 ),
 
 {{ instagram_post_series(

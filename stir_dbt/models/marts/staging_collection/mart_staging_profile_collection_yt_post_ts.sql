@@ -10,7 +10,11 @@ tracked_profiles as (
 ),
 
 tracked_posts as (
-    {{ posts_of_profiles(ref('stg_beat_youtube_post'), 'channel_id', 'tracked_profiles') | indent(4) }}
+    {{ posts_of_profiles(
+        ref('stg_beat_youtube_post'),
+        'channel_id',
+        'tracked_profiles',
+    ) | indent(4) }}
 ),
 
 {{ youtube_post_series(
