@@ -90,7 +90,7 @@ def normalise(name: str) -> str:
     return " ".join(name.split()).lower()
 
 
-def choose(kind: Kind, first_row: Fields, kinds: Sequence[Kind]) -> Choice:
+def choose(kind: Kind, first_row: Sequence[str], kinds: Sequence[Kind]) -> Choice:
     """The layout of `kind` that reads a file with this first row.
 
     Raises `UnknownLayoutError` with the columns found, those of the nearest layout, and the nearest kind.
@@ -102,7 +102,7 @@ def choose(kind: Kind, first_row: Fields, kinds: Sequence[Kind]) -> Choice:
         known = {*layout.required, *layout.optional}
         return Choice(layout, header, ignored=tuple(name for name in header if name and name not in known))
     for layout in kind.layouts:
-        if layout.looks_like_data and layout.looks_like_data(first_row):
+        if layout.looks_like_data and layout.looks_like_data(list(first_row)):
             return Choice(layout, layout.headerless_columns, headerless=True)
     raise UnknownLayoutError(_explain(kind, header, kinds))
 
