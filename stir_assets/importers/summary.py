@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -63,17 +64,16 @@ def _described(reason: str) -> str:
 
 
 def _files(reports: Sequence[FileReport]) -> Table:
-    table = Table(title="files", title_justify="left")
-    for name in ("file", "layout"):
-        table.add_column(name, overflow="fold")
-    for name in ("read", "accepted", "same again", "other counters", "rejected", "seconds", "rows/min"):
-        table.add_column(name, justify="right")
+    """One row per file; fits 80 columns. `same`: said again; `other`: other counters for a moment already told."""
+    table = Table(title="files", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("file (layout)", overflow="fold", min_width=20)
+    for name in ("read", "accepted", "same", "other", "rejected", "s", "rows/min"):
+        table.add_column(name, justify="right", no_wrap=True)
     for report in reports:
         speed = f"{report.read / report.seconds * 60:,.0f}" if report.seconds else ""
         numbers = (report.read, report.kept, report.duplicates, report.conflicts, report.rejected.total())
         table.add_row(
-            report.path.name,
-            report.layout or "-",
+            f"{report.path.name} ({report.layout})" if report.layout else report.path.name,
             *(f"{number:,}" for number in numbers),
             f"{report.seconds:.1f}",
             speed,
