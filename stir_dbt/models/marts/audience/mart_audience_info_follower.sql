@@ -100,7 +100,12 @@ known_followers as (
             '65+'
         ) as follower_age,
         lower(trimBoth(predicted.prediction.5)) as follower_city,
-        {{ present_text('predicted.prediction.6') }} as follower_country
+        -- the predictions name countries, the rest of the platform codes its market
+        if(
+            lower(trimBoth(predicted.prediction.6)) = lower('{{ var("market_country_name") }}'),
+            '{{ var("market_country") }}',
+            {{ present_text('predicted.prediction.6') }}
+        ) as follower_country
     from follow_pairs as pair
     inner join follower_accounts as follower
         on pair.follower_handle = follower.account_handle
