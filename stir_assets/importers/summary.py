@@ -65,8 +65,8 @@ def _described(reason: str) -> str:
 
 def _files(reports: Sequence[FileReport]) -> Table:
     """One row per file; fits 80 columns. `same`: said again; `other`: other counters for a moment already told."""
-    table = Table(title="files", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("file (layout)", overflow="fold", min_width=20)
+    table = Table(title="files", title_justify="left", box=SIMPLE, padding=(0, 0, 0, 0), expand=True)
+    table.add_column("file (layout)", overflow="fold", ratio=1)
     for name in ("read", "accepted", "same", "other", "rejected", "s", "rows/min"):
         table.add_column(name, justify="right", no_wrap=True)
     for report in reports:
