@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from stir_assets.automation.data_times import DataTimeKeeper
-from stir_assets.automation.graph import EVENT_TIME, schedule_graph
+from stir_assets.automation.graph import EVENT_TIME, TERMS, schedule_graph
 from stir_assets.dbt.assets import build_dbt_assets
 from stir_assets.dbt.project import stir_dbt_project
 from stir_assets.dbt.translator import StirDbtTranslator

@@ -7,6 +7,7 @@ parallel are processes of their own. `STIR_DBT_MODE=cli` is the stock path, for 
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import threading
@@ -45,10 +46,17 @@ class DbtRunner(dg.ConfigurableResource):
     target: str
     mode: str = "inprocess"
     full_refresh: bool = False
+    as_of: str | None = None
+    """Build as of this moment instead of now ('YYYY-MM-DD' or with a time, UTC), for imports of old data."""
 
     def build(self, context: dg.AssetExecutionContext) -> Iterator[AssetEvent]:
         """`dbt build` of the run's selected models and checks. Raises `dg.Failure` with the failed nodes."""
-        arguments = ["build", *(["--full-refresh"] if self.full_refresh else [])]
+        # Unit tests check the SQL, not the data: they run in CI, not with every refresh.
+        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        if self.full_refresh:
+            arguments.append("--full-refresh")
+        if self.as_of:
+            arguments += ["--vars", json.dumps({"as_of": self.as_of})]
         if self.mode == "cli":
             cli = DbtCliResource(
                 project_dir=self.project_dir, profiles_dir=self.project_dir, target=self.target

@@ -15,6 +15,7 @@ import boto3
 import dagster as dg
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from stir_assets.errors import PermanentError, StirError, TransientError
 from stir_assets.io_managers.relation import Relation
@@ -77,7 +78,7 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
         environment, table = context.asset_key.path[-2:]
         schema = "public" if environment == "prod" else environment
         query = sql.SQL("select * from {}").format(sql.Identifier(schema, table))
-        with psycopg.connect(self.postgres_dsn, row_factory=psycopg.rows.dict_row) as connection:
+        with psycopg.connect(self.postgres_dsn, row_factory=dict_row) as connection:
             return connection.execute(query).fetchall()
 
 

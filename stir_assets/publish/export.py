@@ -117,7 +117,7 @@ class Exporter:
         return StagedSlice(key, part.rows)
 
     def statement(self, part: Slice, key: str) -> str:
-        """The export of one slice. No aliases, so that none can shadow a column; no keys, ever."""
+        """The export of one slice. No keys, ever; aliases that no column has, because equal expressions need them."""
         condition = f"{POSITION} >= {part.start} AND {POSITION} < {part.stop}"
         if self.snapshot.where:
             condition += f" AND ({self.snapshot.where})"
@@ -127,7 +127,8 @@ class Exporter:
             if self.staging.named_collection
             else f"{url}, 'TabSeparated'"
         )
+        selected = ", ".join(f"{text} AS `stir:{number}`" for number, text in enumerate(self.expressions))
         return (
-            f"INSERT INTO FUNCTION s3({place}) SELECT {', '.join(self.expressions)} "
+            f"INSERT INTO FUNCTION s3({place}) SELECT {selected} "
             f"FROM {self.snapshot.relation} WHERE {condition}"
         )

@@ -29,23 +29,30 @@ POST_COLLECTION_ITEM = ProductTable(
 )  # fmt: skip
 
 
-def from_accounts(key: str, instagram: str, youtube: str) -> tuple[EnrichmentStep, EnrichmentStep]:
+def from_accounts(
+    key: str,
+    instagram: str,
+    youtube: str,
+    *,
+    instagram_when: str = "t.platform = 'INSTAGRAM'",
+    youtube_when: str = "t.platform = 'YOUTUBE'",
+) -> tuple[EnrichmentStep, EnrichmentStep]:
     """Columns from the two account tables, matched by the platform's id in column `key`.
 
-    `instagram` and `youtube` are SET lists in which `a` is the account. Platforms are told apart by the row's
-    own `platform`, so that the order of the two steps does not matter.
+    `instagram` and `youtube` are SET lists in which `a` is the account. The row itself says which platform its
+    id is of (`..._when`), so that the order of the two steps does not matter and no id matches by accident.
     """
     return (
         EnrichmentStep(
             "instagram accounts",
             f"update {{table}} as t set {instagram} from {{product}}.instagram_account a "  # noqa: S608
-            f"where t.{key} = a.ig_id and t.platform = 'INSTAGRAM' and a.ig_id <> ''",
+            f"where t.{key} = a.ig_id and {instagram_when} and a.ig_id <> ''",
             (INSTAGRAM_ACCOUNT,),
         ),
         EnrichmentStep(
             "youtube accounts",
             f"update {{table}} as t set {youtube} from {{product}}.youtube_account a "  # noqa: S608
-            f"where t.{key} = a.channel_id and t.platform = 'YOUTUBE' and a.channel_id <> ''",
+            f"where t.{key} = a.channel_id and {youtube_when} and a.channel_id <> ''",
             (YOUTUBE_ACCOUNT,),
         ),
     )

@@ -35,11 +35,7 @@ table = ServingTable(
         text("category", "Content category."),
         text("platform", "INSTAGRAM, YOUTUBE or ALL (cross-platform)."),
         text("profile_type", "Kind of account."),
-        text(
-            "handle",
-            "User name; from the account tables where the mart has none.",
-            source="cast(null, 'Nullable(String)')",
-        ),
+        text("handle", "User name: the application's, else the mart's."),
         bigint("followers", "Followers or subscribers at the end of the month."),
         double("engagement_rate", "Engagement over followers, as a share."),
         double("avg_likes", "Likes a post."),
@@ -82,6 +78,11 @@ table = ServingTable(
         Index(("month", "platform", "views_rank", "id")),
     ),
     enrichments=from_accounts(
-        "platform_id", f"handle = a.handle, {_ACCOUNT}", f"handle = coalesce(a.username, a.title), {_ACCOUNT}"
+        "platform_id",
+        f"handle = coalesce(nullif(a.handle, ''), t.handle), {_ACCOUNT}",
+        f"handle = coalesce(nullif(a.username, ''), nullif(a.title, ''), t.handle), {_ACCOUNT}",
+        # A cross-platform row carries the id of one of its two accounts, and this says of which.
+        instagram_when="t.profile_platform = 'IA'",
+        youtube_when="t.profile_platform = 'YA'",
     ),
 )
