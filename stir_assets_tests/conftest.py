@@ -5,4 +5,5 @@ pytest_plugins = [
     "stir_assets_tests.fixtures.clickhouse",
     "stir_assets_tests.fixtures.postgres",
     "stir_assets_tests.fixtures.s3",
+    "stir_assets_tests.fixtures.warehouse",
 ]
