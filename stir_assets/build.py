@@ -7,8 +7,11 @@ from typing import Any
 
 import dagster as dg
 
+from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
-from stir_assets.automation.graph import EVENT_TIME, TERMS, schedule_graph
+from stir_assets.automation.graph import EVENT_TIME, schedule_graph
+from stir_assets.automation.sensors import freshness_sensor
+from stir_assets.automation.source_sensor import source_sensor
 from stir_assets.dbt.assets import build_dbt_assets
 from stir_assets.dbt.project import stir_dbt_project
 from stir_assets.dbt.translator import StirDbtTranslator
@@ -25,6 +28,8 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
     translator = StirDbtTranslator()
     sources = build_source_specs(project, translator)
     assets = [build_dbt_assets(project, translator), *build_serving_assets(serving_tables())]
+    if settings.automation:
+        assets = [_driven_by_freshness(asset) for asset in assets]
     specs = [*sources, *(spec for asset in assets for spec in asset.specs)]
     graph = schedule_graph(specs, managed=[key for asset in assets for key in asset.keys])
     event_columns = {
@@ -39,6 +44,16 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
             "data_times": DataTimeKeeper(graph, event_columns),
             **(resources or {}),
         },
+        sensors=[
+            source_sensor([spec.key.to_user_string() for spec in sources], event_columns),
+            freshness_sensor(),
+        ],
         # One process a run: a step's own process would import dagster and dbt anew, 5 s each.
         executor=dg.in_process_executor,
+    )
+
+
+def _driven_by_freshness(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    return asset.map_asset_specs(
+        lambda spec: spec.replace_attributes(automation_condition=freshness_driven())
     )

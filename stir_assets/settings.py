@@ -59,6 +59,8 @@ class Settings:
     coffee_url: str | None = None
     slack_token: str | None = field(default=None, repr=False)
     dbt_mode: DbtMode = "inprocess"
+    automation: bool = True
+    """Whether assets carry their freshness conditions; without them nothing runs by itself."""
 
     @staticmethod
     def from_env(env: Mapping[str, str] | None = None) -> Settings:
@@ -67,8 +69,11 @@ class Settings:
         `stir env` prints these variables for the local stack; production sets them in its manifests.
         """
         source = os.environ if env is None else env
+        environment = cast(Environment, _choice(source, "STIR_ENV", get_args(Environment)))
+        # Staging runs on demand: it shares its sources with production and must not double the load.
+        automation = ("off", "on") if environment == "staging" else ("on", "off")
         return Settings(
-            environment=cast(Environment, _choice(source, "STIR_ENV", get_args(Environment))),
+            environment=environment,
             home=stir_home(source),
             clickhouse=ClickHouseSettings(
                 host=_required(source, "STIR_CLICKHOUSE_HOST"),
@@ -89,6 +94,7 @@ class Settings:
             coffee_url=source.get("STIR_COFFEE_URL") or None,
             slack_token=source.get("STIR_SLACK_TOKEN") or None,
             dbt_mode=cast(DbtMode, _choice(source, "STIR_DBT_MODE", get_args(DbtMode))),
+            automation=_choice(source, "STIR_AUTOMATION", automation) == "on",
         )
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms, parse_terms
 from stir_assets.core.scheduling.model import Graph, Node
@@ -30,20 +31,37 @@ def terms_metadata(terms: FreshnessTerms | None, raw: Mapping[str, Any] | None) 
 def schedule_graph(specs: Iterable[dg.AssetSpec], managed: Iterable[dg.AssetKey]) -> Graph:
     """Nodes by `key.to_user_string()`. Raises `ConfigError` for terms that do not parse."""
     ours = set(managed)
-    nodes = []
-    for spec in specs:
-        name = spec.key.to_user_string()
-        terms = parse_terms(_value(spec.metadata.get(TERMS)), where=name)
-        nodes.append(
-            Node(
-                key=name,
-                deps=tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
-                terms=terms,
-                managed=spec.key in ours,
-                paced=bool(_value(spec.metadata.get(PACED, _is_slow(terms)))),
-            )
+    return Graph.of(
+        _node(spec.key, spec.metadata, [dep.asset_key for dep in spec.deps], managed=spec.key in ours)
+        for spec in specs
+    )
+
+
+def graph_of(assets: BaseAssetGraph) -> Graph:
+    """The same graph, from what a sensor's context has. Managed is what Dagster can
+    run; assets that other systems materialize are watched."""
+    return Graph.of(
+        _node(
+            node.key, node.metadata, node.parent_keys, managed=node.is_materializable and node.is_executable
         )
-    return Graph.of(nodes)
+        for node in assets.asset_nodes
+    )
+
+
+def _node(
+    key: dg.AssetKey, metadata: Mapping[str, Any], deps: Iterable[dg.AssetKey], *, managed: bool
+) -> Node:
+    name = key.to_user_string()
+    terms = parse_terms(_value(metadata.get(TERMS)), where=name)
+    # A source that promises nothing may be silent for weeks: its silence must not age what reads it.
+    paced_by_nature = _is_slow(terms) or (terms is None and not managed)
+    return Node(
+        key=name,
+        deps=tuple(sorted(dep.to_user_string() for dep in deps)),
+        terms=terms,
+        managed=managed,
+        paced=bool(_value(metadata.get(PACED, paced_by_nature))),
+    )
 
 
 def _is_slow(terms: FreshnessTerms | None) -> bool:
