@@ -12,9 +12,9 @@ import weakref
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.storage.event_log.base import AssetRecord
 
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.graph import graph_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -35,7 +36,9 @@ class FreshnessSensor(AutomationConditionSensorDefinition):
     """
 
     def __init__(self, name: str, **attributes: Any) -> None:
-        super().__init__(name, use_user_code_server=True, **attributes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            super().__init__(name, use_user_code_server=True, **attributes)
         # The base class bound its own function before there was a `self` of ours.
         self._raw_fn = self._tick
         self._evaluation_fn = wrap_sensor_evaluation(name, self._tick)
@@ -87,7 +90,7 @@ def freshness_sensor() -> dg.SensorDefinition:
     """The one sensor that decides what runs."""
     return FreshnessSensor(
         SENSOR_NAME,
-        target=dg.AssetSelection.all(include_sources=True),
+        target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=INTERVAL_SECONDS,
         description="Requests what its freshness terms make due. One decision for the whole graph each tick.",

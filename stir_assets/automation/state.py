@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import cast
 
 import dagster as dg
-from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.execution.stats import RunStepKeyStatsSnapshot, StepEventStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log.base import AssetRecord
 
 from stir_assets.automation.data_times import data_time_of
 from stir_assets.automation.durations import Durations
