@@ -81,7 +81,7 @@ def _show(settings: Settings, console: Console) -> None:
                 f"{published_at:%H:%M:%S}",
                 f"{data_time:%d %b %H:%M}" if data_time else "-",
             )
-        console.print(table)
+        console.print(table, width=max(console.width, 100))
         query = sql.SQL(
             "select platform, handle, followers, followers_change, views, views_rank from {} "
             "where month = (select max(month) from {}) and platform = 'YOUTUBE' order by views_rank limit 5"
@@ -98,6 +98,6 @@ def _say_where(console: Console, no_ui: bool) -> None:
     state = Stack().state()
     if not no_ui and state is not None and "webserver" in state.services:
         console.print(f"lineage, runs and freshness:  {state.services['webserver'].address}", highlight=False)
-    console.print('the tables:                   eval "$(stir env)" && psql', highlight=False)
-    console.print("let time pass:                stir seed --advance 1h && stir run '*'", highlight=False)
+    console.print('the tables:                   eval "$(.venv/bin/stir env)", then any client', highlight=False)
+    console.print("let time pass:                stir seed --advance 1h, then stir run '*'", highlight=False)
     console.print("stop everything:              make down  (or: stir down)", highlight=False)

@@ -78,8 +78,8 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
         environment, table = context.asset_key.path[-2:]
         schema = "public" if environment == "prod" else environment
         query = sql.SQL("select * from {}").format(sql.Identifier(schema, table))
-        with psycopg.connect(self.postgres_dsn, row_factory=dict_row) as connection:
-            return connection.execute(query).fetchall()
+        with psycopg.connect(self.postgres_dsn) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query).fetchall()
 
 
 def publication_metadata(publication: Publication) -> dict[str, Any]:
