@@ -9,6 +9,7 @@ import dagster as dg
 
 from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
+from stir_assets.automation.freshness import report_sensor, report_spec
 from stir_assets.automation.graph import EVENT_TIME, schedule_graph
 from stir_assets.automation.sensors import freshness_sensor
 from stir_assets.automation.source_sensor import source_sensor
@@ -18,6 +19,7 @@ from stir_assets.dbt.translator import StirDbtTranslator
 from stir_assets.resources.defaults import default_resources
 from stir_assets.serving.assets import build_serving_assets
 from stir_assets.serving.catalog import serving_tables
+from stir_assets.serving.checks import build_serving_checks
 from stir_assets.settings import DBT_PROJECT_DIR, Settings
 from stir_assets.sources.specs import build_source_specs
 
@@ -38,15 +40,17 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
         if EVENT_TIME in spec.metadata
     }
     return dg.Definitions(
-        assets=[*sources, *assets],
+        assets=[*sources, report_spec(), *assets],
         resources={
             **default_resources(settings),
             "data_times": DataTimeKeeper(graph, event_columns),
             **(resources or {}),
         },
+        asset_checks=build_serving_checks(serving_tables()),
         sensors=[
             source_sensor([spec.key.to_user_string() for spec in sources], event_columns),
             freshness_sensor(),
+            report_sensor(),
         ],
         # One process a run: a step's own process would import dagster and dbt anew, 5 s each.
         executor=dg.in_process_executor,

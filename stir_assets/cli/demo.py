@@ -98,6 +98,8 @@ def _say_where(console: Console, no_ui: bool) -> None:
     state = Stack().state()
     if not no_ui and state is not None and "webserver" in state.services:
         console.print(f"lineage, runs and freshness:  {state.services['webserver'].address}", highlight=False)
-    console.print('the tables:                   eval "$(.venv/bin/stir env)", then any client', highlight=False)
+    console.print(
+        'the tables:                   eval "$(.venv/bin/stir env)", then any client', highlight=False
+    )
     console.print("let time pass:                stir seed --advance 1h, then stir run '*'", highlight=False)
     console.print("stop everything:              make down  (or: stir down)", highlight=False)

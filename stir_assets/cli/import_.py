@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -18,6 +19,7 @@ from stir_assets.importers.rejects import RejectsFile
 from stir_assets.importers.run import ImportOptions, ReportProgress, run_import
 from stir_assets.importers.summary import print_summary
 from stir_assets.local.connect import connected_settings
+from stir_assets.world.product import create_product_tables
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KINDS_HELP = "\n\n".join(f"{kind.name}: {kind.help}" for kind in KINDS.values())
@@ -76,6 +78,10 @@ def command(
         _progress(console) as progress,
     ):
         reports = run_import(client, options, rejected, progress)
+    if settings.environment != "prod":
+        # Publications read the application's tables; outside production nobody else makes them.
+        with psycopg.connect(settings.postgres_dsn, autocommit=True) as product:
+            create_product_tables(product)
     print_summary(Console(), reports, rejected)
     failed = [report for report in reports if report.error is not None]
     if failed:

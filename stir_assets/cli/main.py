@@ -22,6 +22,8 @@ COMMANDS = {
     "import": ("import_", "Load real files into the source tables."),
     "run": ("run", "Materialize an asset selection now."),
     "demo": ("demo", "up + seed + run everything + print what was published."),
+    "freshness": ("freshness", "What was promised, how old the data is, who is to blame."),
+    "plan": ("plan", "Simulate the declared terms against the old cron tiers."),
     "publications": ("publications", "Versions of the serving tables."),
     "rollback": ("rollback", "Put the previous version of a serving table back."),
     "bench": ("bench", "Benchmarks."),

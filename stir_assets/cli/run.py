@@ -44,12 +44,11 @@ def run_and_report(selection: str, *, full_refresh: bool = False, as_of: str = "
     console = Console()
     with console.status("loading definitions"):
         from stir_assets.build import build_definitions
-        from stir_assets.resources.defaults import default_resources
+        from stir_assets.resources.defaults import dbt_runner
 
         moment = _moment(as_of, settings)
-        changed = {"full_refresh": full_refresh, "as_of": moment}
-        resources = {"dbt": default_resources(settings)["dbt"].model_copy(update=changed)}
-        defs = build_definitions(settings, resources=resources)
+        runner = dbt_runner(settings, full_refresh=full_refresh, as_of=moment)
+        defs = build_definitions(settings, resources={"dbt": runner})
     if moment and as_of == "auto":
         console.print(
             f"[yellow]the newest event is of {moment}: building as of then (--as-of now does not)[/]",

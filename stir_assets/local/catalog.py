@@ -11,7 +11,7 @@ from stir_assets.local.service import Service
 from stir_assets.settings import ClickHouseSettings, S3Settings
 
 ENGINES = ("clickhouse", "postgres", "s3")
-DAGSTER = ("code-server", "webserver", "daemon")
+DAGSTER = ("code-server", "zygote", "webserver", "daemon")
 SERVICES = (*ENGINES, *DAGSTER)
 
 
@@ -51,6 +51,8 @@ def build_service(
 
     if name == "code-server":
         return engine_dagster.CodeServer(config.ports["code-server"], home.dagster_home, env)
+    if name == "zygote":
+        return engine_dagster.Zygote(home.dagster_home, env)
     if name == "webserver":
         return engine_dagster.Webserver(config.ports["webserver"], home.dagster_home, env)
     if name == "daemon":

@@ -14,10 +14,13 @@ from pathlib import Path
 import psycopg
 
 from stir_assets.errors import ConfigError, TransientError
+from stir_assets.launch.launcher import LAUNCHER_VARIABLE
+from stir_assets.launch.protocol import request
+from stir_assets.launch.registry import Registry, zygote_folder
 from stir_assets.local import probes
 from stir_assets.local.ports import LOOPBACK
 from stir_assets.local.service import Service
-from stir_assets.settings import REPO_ROOT
+from stir_assets.settings import DBT_PROJECT_DIR, REPO_ROOT
 
 DEFINITIONS_MODULE = "stir_assets.definitions"
 LOCATION = "stir"
@@ -25,12 +28,17 @@ LOCATION = "stir"
 log = logging.getLogger("stir.supervisor")
 
 
-def write_home(home: Path, code_port: int) -> None:
-    """`dagster.yaml` of the repository and a workspace that points at the code server, in DAGSTER_HOME."""
+def write_instance(home: Path) -> None:
+    """`dagster.yaml` of the repository in DAGSTER_HOME, so that every command has the same instance."""
     source = REPO_ROOT / "dagster.yaml"
     if not source.is_file():
         raise ConfigError(f"{source} is missing: the local stack runs from a checkout of the repository")
+    home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_bytes(source.read_bytes())
+
+
+def write_workspace(home: Path, code_port: int) -> None:
+    """A workspace that points at the code server, in DAGSTER_HOME."""
     server = {"host": LOOPBACK, "port": code_port, "location_name": LOCATION}
     workspace = {"load_from": [{"grpc_server": server}]}
     # JSON is YAML.
@@ -53,8 +61,9 @@ class DagsterService(Service):
         self._environment = environment
 
     def environment(self) -> Mapping[str, str]:
-        # Line by line into the log, not in blocks at the end.
-        return {**self._environment, "PYTHONUNBUFFERED": "1"}
+        # Line by line into the log, not in blocks at the end. Runs are forked from the zygote unless the
+        # user's environment names another launcher.
+        return {LAUNCHER_VARIABLE: "fork", **self._environment, "PYTHONUNBUFFERED": "1"}
 
     def working_directory(self) -> Path | None:
         return REPO_ROOT
@@ -96,7 +105,8 @@ class CodeServer(DagsterService):
         return f"grpc://{LOOPBACK}:{self.port}"
 
     def prepare(self) -> None:
-        write_home(self._home, self.port)
+        write_instance(self._home)
+        write_workspace(self._home, self.port)
         self._migrate()
 
     def command(self) -> list[str]:
@@ -133,6 +143,38 @@ class CodeServer(DagsterService):
         if done.returncode != 0:
             raise TransientError(f"`dagster instance migrate` failed:\n{done.stderr.strip()[-1500:]}")
         marker.write_text(version)
+
+
+class Zygote(DagsterService):
+    """Holds the definitions and dbt in memory and forks every run."""
+
+    name = "zygote"
+    # Its first load would parse the dbt project at the same time as the code server's.
+    after = ("code-server",)
+
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(0, home, environment)
+        self._registry = Registry(zygote_folder(environment))
+
+    @property
+    def address(self) -> str:
+        return ""
+
+    def environment(self) -> Mapping[str, str]:
+        # A library's thread pool would be missing in every fork.
+        return {**super().environment(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+    def command(self) -> list[str]:
+        program = [sys.executable, "-m", "stir_assets.launch.zygote", "--module", DEFINITIONS_MODULE]
+        watched = ["--watch", str(REPO_ROOT / "stir_assets"), "--watch", str(DBT_PROJECT_DIR)]
+        preload = ["--preload", "stir_assets.launch.preload:preload"]
+        return [*program, *preload, "--folder", str(zygote_folder(self._environment)), *watched]
+
+    def probe(self) -> None:
+        answer = request(self._registry.socket_path, {"op": "ping"}, timeout=probes.TIMEOUT_SECONDS)
+        # Code that does not load is for its author to mend; a restart would only load it once more.
+        if not answer.get("ok"):
+            log.warning("zygote: runs take the slow path: %s", answer.get("reason"))
 
 
 class Webserver(DagsterService):

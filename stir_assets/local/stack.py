@@ -19,6 +19,7 @@ from pathlib import Path
 from stir_assets.errors import ConfigError, TransientError
 from stir_assets.local.catalog import ENGINES, SERVICES
 from stir_assets.local.config import PORTS, StackConfig, assign_ports, requested_ports
+from stir_assets.local.engine_dagster import write_instance
 from stir_assets.local.environment import (
     external_environment,
     is_local_export,
@@ -129,6 +130,7 @@ class Stack:
         state = StackState.read(self.home.state_file)
         if state is None or not state.running():
             self.home.prepare()
+            write_instance(self.home.dagster_home)
 
     def _plan(self) -> Plan:
         state = StackState.read(self.home.state_file)

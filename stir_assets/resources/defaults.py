@@ -10,6 +10,7 @@ from stir_assets.dbt.runner import DbtRunner
 from stir_assets.io_managers.relation import RelationIOManager
 from stir_assets.io_managers.serving_table import ServingTableIOManager
 from stir_assets.resources.clickhouse import ClickHouseResource
+from stir_assets.resources.postgres import PostgresResource
 from stir_assets.settings import DBT_PROJECT_DIR, Settings
 
 
@@ -25,9 +26,8 @@ def default_resources(settings: Settings) -> dict[str, Any]:
     )
     return {
         "clickhouse": clickhouse,
-        "dbt": DbtRunner(
-            project_dir=str(DBT_PROJECT_DIR), target=settings.environment, mode=settings.dbt_mode
-        ),
+        "postgres": PostgresResource(dsn=dg.EnvVar("STIR_POSTGRES_DSN")),
+        "dbt": dbt_runner(settings),
         "relation_io_manager": RelationIOManager(database=settings.clickhouse.database),
         "serving_io_manager": ServingTableIOManager(
             clickhouse=clickhouse,
@@ -38,3 +38,14 @@ def default_resources(settings: Settings) -> dict[str, Any]:
             region=settings.s3.region,
         ),
     }
+
+
+def dbt_runner(settings: Settings, *, full_refresh: bool = False, as_of: str | None = None) -> DbtRunner:
+    """dbt as the settings say; `as_of` builds as of that day instead of now."""
+    return DbtRunner(
+        project_dir=str(DBT_PROJECT_DIR),
+        target=settings.environment,
+        mode=settings.dbt_mode,
+        full_refresh=full_refresh,
+        as_of=as_of,
+    )
