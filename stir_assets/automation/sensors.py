@@ -19,8 +19,8 @@ from dagster._daemon.asset_daemon import (
 
 from stir_assets.automation.condition import Tick, tick_of
 from stir_assets.automation.heartbeats import heartbeats
-from stir_assets.automation.runs import PRIORITY, split
 from stir_assets.core.scheduling.model import Lane
+from stir_assets.core.scheduling.runs import PRIORITY, split
 
 LANE = "stir/lane"
 ASKED_BY = "stir/asked_by"

@@ -9,8 +9,7 @@ from stir_assets.core.scheduling.model import Graph, Node
 
 def ages(graph: Graph, node: Node, dep: str) -> bool:
     """Whether the age of `dep` counts for `node`: a paced input of a faster reader does not."""
-    upstream = graph.nodes.get(dep)
-    return upstream is not None and (node.paced or not upstream.paced)
+    return dep in graph.aging[node.key]
 
 
 def contained(graph: Graph, key: str, times: Mapping[str, float | None]) -> float | None:
@@ -18,6 +17,9 @@ def contained(graph: Graph, key: str, times: Mapping[str, float | None]) -> floa
 
     Inputs without a data time (frozen lists, code tables) do not age, so they do not count.
     """
-    node = graph.nodes[key]
-    known = [times.get(dep) for dep in node.deps if ages(graph, node, dep)]
-    return min((time for time in known if time is not None), default=None)
+    oldest = None
+    for dep in graph.aging[key]:
+        time = times.get(dep)
+        if time is not None and (oldest is None or time < oldest):
+            oldest = time
+    return oldest

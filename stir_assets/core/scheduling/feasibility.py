@@ -75,7 +75,9 @@ class _Check:
             # Data is that old when read, and grows older while the next run is on its way.
             needed, allowed = source_lag + lead, terms.fail.total_seconds()
             if 2 * lead > allowed:
-                return Impossible(node.key, terms, f"{runs}: back to back they lag {_words(2 * lead)}", 2 * lead)
+                return Impossible(
+                    node.key, terms, f"{runs}: back to back they lag {_words(2 * lead)}", 2 * lead
+                )
         if needed <= allowed:
             return None
         return Impossible(node.key, terms, f"{origin}, and {runs}", needed)

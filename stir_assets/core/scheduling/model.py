@@ -70,6 +70,24 @@ class Graph:
         """Rank of each node in `order`."""
         return {key: rank for rank, key in enumerate(self.order)}
 
+    @cached_property
+    def aging(self) -> Mapping[str, tuple[str, ...]]:
+        """The inputs of each node whose age is its own too: a paced input of a faster reader does not count."""
+        return {
+            key: tuple(
+                dep for dep in node.deps if dep in self.nodes and (node.paced or not self.nodes[dep].paced)
+            )
+            for key, node in self.nodes.items()
+        }
+
+    @cached_property
+    def inputs(self) -> Mapping[str, tuple[str, ...]]:
+        """The inputs of each node that Stir builds."""
+        return {
+            key: tuple(dep for dep in node.deps if dep in self.nodes and self.nodes[dep].managed)
+            for key, node in self.nodes.items()
+        }
+
     @staticmethod
     def of(nodes: Iterable[Node]) -> Graph:
         """Builds the order; raises `ValueError` naming a cycle. Unknown deps are ignored (other locations)."""
@@ -162,8 +180,8 @@ class Policy:
     max_start: int = 40
     """New assets a tick: a cold start goes by urgency, not all at once."""
     max_in_flight: int = 80
-    coalesce: float = 0.2
-    """Share of a window by which an asset may run early to share a run with its family."""
+    coalesce: float = 0.15
+    """Share of a window by which an asset may run early to share a run with what reads the same."""
     deadline_slack: float = 900.0
     """How long before a deadline a batch should be done."""
 

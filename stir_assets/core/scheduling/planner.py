@@ -6,7 +6,7 @@ One tick, in order:
    update during a run is not lost) or when an input that it pulls along is itself stale;
 2. due time: reckoned back from the promise by the measured run times of the stale path in front of it;
 3. by lane and urgency, each due asset with its stale inputs, unless something of it is running or has failed;
-4. what is nearly due in a lane that runs anyway goes along.
+4. what is nearly due and reads the same as a run of its lane goes along.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms, WindowTerms
-from stir_assets.core.scheduling.data_time import ages, contained
+from stir_assets.core.scheduling.data_time import contained
 from stir_assets.core.scheduling.model import (
     Build,
     Decision,
@@ -96,33 +96,31 @@ class _Tick:
             self.stale[key], self.path[key] = False, 0.0
             self.possible[key] = build.data_time if build else None
             return
-        pulled = self._pulled_inputs(node)
+        stale_inputs = [dep for dep in self._pulled_inputs(node) if self.stale[dep]]
         self.stale[key] = (
             build is None
+            or bool(stale_inputs)
             or any(input_changed(self.graph, self.state, key, dep) for dep in node.deps)
-            or any(self.stale[dep] for dep in pulled)
         )
-        self.path[key] = self._seconds(key) + max(
-            (self.path[dep] for dep in pulled if self.stale[dep]), default=0
-        )
+        self.path[key] = self._seconds(key) + max((self.path[dep] for dep in stale_inputs), default=0)
         self.possible[key] = contained(self.graph, key, self.possible)
 
     def _pulled_inputs(self, node: Node) -> list[str]:
-        return [dep for dep in node.deps if self._pulls(node, dep)]
-
-    def _pulls(self, node: Node, dep: str) -> bool:
-        """Whether a run of `node` takes a stale `dep` along."""
-        upstream = self.graph.nodes.get(dep)
-        if upstream is None or not upstream.managed:
-            return False
-        build = self.state.builds.get(dep)
-        if build is None:
-            return True
-        if not ages(self.graph, node, dep):
-            return False
-        # Refreshed all the time for a shorter promise than this one: fresh enough as it is.
-        kept_for = self.graph.wanted_every[dep]
-        return not (kept_for < self.graph.wanted_every[node.key] and self.now - build.built_at < kept_for)
+        """Inputs that a run of `node` takes along when they are stale."""
+        builds, every, aging = self.state.builds, self.graph.wanted_every, self.graph.aging[node.key]
+        wanted = every[node.key]
+        just_now = self.policy.coalesce * wanted
+        pulled = []
+        for dep in self.graph.inputs[node.key]:
+            build = builds.get(dep)
+            if build is None:
+                pulled.append(dep)
+            elif dep in aging:
+                # Built a moment ago, or refreshed all the time for a shorter promise: fresh enough as it is.
+                rested = self.now - build.built_at
+                if rested >= just_now and not (rested < every[dep] < wanted):
+                    pulled.append(dep)
+        return pulled
 
     def _seconds(self, key: str) -> float:
         return self.state.seconds.get(key, self.policy.default_seconds)
@@ -272,15 +270,30 @@ class _Tick:
         return not in_flight or in_flight + count <= self.policy.max_in_flight
 
     def _take_along(self, later: list[_Due]) -> None:
-        lanes = set(self.requests.values())
-        for due in later:
-            node, build = self.graph.nodes[due.key], self.state.builds[due.key]
-            if node.lane not in lanes or not isinstance(node.terms, WindowTerms):
-                continue
-            early = self.policy.coalesce * node.terms.warn.total_seconds()
-            rested = self.now >= build.built_at + _MIN_TICKS_BETWEEN * self.policy.poll
-            if due.at - self.now <= early and rested:
-                self._request(due, Verdict.EARLY)
+        read: set[tuple[Lane, str]] = set()
+        for key, lane in self.requests.items():
+            read |= {(lane, dep) for dep in (key, *self.graph.nodes[key].deps)}
+        waiting = [due for due in later if self._is_nearly_due(due)]
+        while waiting:
+            left = []
+            for due in waiting:
+                node = self.graph.nodes[due.key]
+                # Only beside what reads the same: another family's runs must not set the pace of this one.
+                if not any((node.lane, dep) in read for dep in (due.key, *node.deps)):
+                    left.append(due)
+                elif self._request(due, Verdict.EARLY):
+                    read |= {(node.lane, dep) for dep in (due.key, *node.deps)}
+            if len(left) == len(waiting):
+                return
+            waiting = left
+
+    def _is_nearly_due(self, due: _Due) -> bool:
+        terms, build = self.graph.nodes[due.key].terms, self.state.builds[due.key]
+        if not isinstance(terms, WindowTerms):
+            return False
+        early = self.policy.coalesce * terms.warn.total_seconds()
+        rested = self.now >= build.built_at + _MIN_TICKS_BETWEEN * self.policy.poll
+        return due.at - self.now <= early and rested
 
 
 def _span(terms: FreshnessTerms) -> float:

@@ -159,8 +159,8 @@ class _Report:
             return str(Verdict.BUSY)
         if verdict is Verdict.UPSTREAM_BUSY and decision and decision.because:
             return f"waits for {decision.because}, which runs"
-        if verdict in (Verdict.FRESH, Verdict.NO_PROMISE):
-            return "its own promise is longer than this one"
+        if verdict is Verdict.FRESH and decision and decision.due_at is not None:
+            return f"next due in {format_duration(timedelta(seconds=max(0.0, decision.due_at - self.now)))}"
         return str(verdict) if verdict else "not decided on"
 
     def _source_reason(self, build: Build | None) -> str:

@@ -108,7 +108,11 @@ class World:
             for event in result.asset_events:
                 self.instance.report_runless_asset_event(event)
         requested = [
-            Run(self.now, frozenset(key.to_user_string() for key in request.asset_selection or ()), request.tags)
+            Run(
+                self.now,
+                frozenset(key.to_user_string() for key in request.asset_selection or ()),
+                request.tags,
+            )
             for request in result.run_requests or ()
         ]
         self.runs += requested
@@ -121,7 +125,9 @@ class World:
         """A run of these assets, to its end. Also what a person does who materializes by hand."""
         with freeze_time(self.now):
             return self.job.execute_in_process(
-                instance=self.instance, asset_selection=[dg.AssetKey(key) for key in keys], raise_on_error=False
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(key) for key in keys],
+                raise_on_error=False,
             ).success
 
     def unfinished(self, keys: Iterable[str]) -> str:

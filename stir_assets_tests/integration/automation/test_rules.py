@@ -91,13 +91,19 @@ def test_an_update_that_arrives_while_the_run_is_in_flight_is_not_lost() -> None
 def test_due_time_is_reckoned_back_by_measured_run_times() -> None:
     slow = 240.0
 
-    @dg.asset(deps=["source"], name="slow", metadata=asset("x", freshness=HALF).specs_by_key[dg.AssetKey("x")].metadata)
+    @dg.asset(
+        deps=["source"],
+        name="slow",
+        metadata=asset("x", freshness=HALF).specs_by_key[dg.AssetKey("x")].metadata,
+    )
     def build() -> dg.MaterializeResult[None]:
         return dg.MaterializeResult(metadata={"stir/seconds": slow})
 
     from stir_assets.automation.condition import freshness_driven
 
-    driven = build.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=freshness_driven()))
+    driven = build.map_asset_specs(
+        lambda spec: spec.replace_attributes(automation_condition=freshness_driven())
+    )
     world = World([dg.AssetSpec("source"), driven])
     world.event("source")
     world.tick()
@@ -187,7 +193,9 @@ def test_missed_time_is_caught_up_once_not_per_missed_tick() -> None:
 
 
 def test_a_missed_deadline_is_caught_up_once() -> None:
-    world = World([dg.AssetSpec("source"), asset("daily", ["source"], {"deadline": "20:15 UTC", "lookback": "26h"})])
+    world = World(
+        [dg.AssetSpec("source"), asset("daily", ["source"], {"deadline": "20:15 UTC", "lookback": "26h"})]
+    )
     world.event("source")
     world.tick()
     world.now = START + timedelta(days=3)
@@ -195,13 +203,18 @@ def test_a_missed_deadline_is_caught_up_once() -> None:
 
 
 def test_a_deadline_is_met_before_its_time_once_a_day() -> None:
-    world = World([dg.AssetSpec("source"), asset("daily", ["source"], {"deadline": "20:15 UTC", "lookback": "26h"})])
+    world = World(
+        [dg.AssetSpec("source"), asset("daily", ["source"], {"deadline": "20:15 UTC", "lookback": "26h"})]
+    )
     world.event("source")
     world.tick()
     world.pass_time(timedelta(days=2), sources=["source"], every=5 * MINUTE)
     times = [run.at for run in world.runs[1:]]
     assert [time.date().day for time in times] == [2, 3]
-    assert all(datetime(2030, 1, 1, 19, 50).time() < time.time() < datetime(2030, 1, 1, 20, 15).time() for time in times)
+    assert all(
+        datetime(2030, 1, 1, 19, 50).time() < time.time() < datetime(2030, 1, 1, 20, 15).time()
+        for time in times
+    )
 
 
 def test_hot_and_heavy_are_runs_of_their_own_with_priorities() -> None:
