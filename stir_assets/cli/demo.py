@@ -34,17 +34,20 @@ def command(scale: float, no_ui: bool) -> None:
     A world that is there already is kept. The stack is left running.
     """
     console = Console()
-    _up(no_ui)
+    _up("--no-ui")
     settings = connected_settings()
     _seed(settings, scale, console)
     run_and_report("*")
+    if not no_ui:
+        # Only now: with the daemon running, freshness would start to build the same tables.
+        _up()
     _show(settings, console)
     _say_where(console, no_ui)
 
 
-def _up(no_ui: bool) -> None:
+def _up(*options: str) -> None:
     # Its own process, as a user would call it: the supervisor must outlive this one.
-    arguments = [sys.executable, "-m", "stir_assets.cli", "up", "--detach", *(["--no-ui"] if no_ui else [])]
+    arguments = [sys.executable, "-m", "stir_assets.cli", "up", "--detach", *options]
     if subprocess.run(arguments, check=False).returncode:
         raise PermanentError("the stack did not start; its message is above, its logs are in .stir/logs")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from stir_assets.errors import ConfigError, PermanentError
 
@@ -40,16 +41,23 @@ class Step:
 
 
 def materialize_selection(
-    defs: dg.Definitions, selection: str, *, on_step: Callable[[Step], None]
+    defs: dg.Definitions,
+    selection: str,
+    *,
+    on_step: Callable[[Step], None],
+    on_wait: Callable[[str], None] = lambda _: None,
 ) -> RunReport:
     """Materializes `selection` (Dagster's selection syntax) now; the run shows in the UI like any other.
 
-    Raises `ConfigError` when the selection is no selection or matches nothing that can be built.
+    Waits for runs that build some of the same assets, telling `on_wait` once: two builds of one table at a time
+    would spoil each other. Raises `ConfigError` when the selection is no selection or matches nothing that can be
+    built.
     """
     with _quiet():
         keys = _resolve(defs, selection)
         job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
     with dg.DagsterInstance.get() as instance, _quiet():
+        _wait_for_others(instance, keys, on_wait)
         run = instance.create_run_for_job(
             job,
             asset_selection=frozenset(keys),
@@ -62,6 +70,24 @@ def materialize_selection(
         report.seconds = time.monotonic() - started
         report.success = instance.get_run_by_id(run.run_id).is_success  # pyright: ignore[reportOptionalMemberAccess]
     return report
+
+
+def _wait_for_others(
+    instance: dg.DagsterInstance, keys: set[dg.AssetKey], on_wait: Callable[[str], None]
+) -> None:
+    told: set[str] = set()
+    while True:
+        unfinished = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+        others = [run for run in unfinished if keys & set(run.asset_selection or ())]
+        if not others:
+            return
+        for run in others:
+            if run.run_id not in told:
+                on_wait(
+                    f"waiting for run {run.run_id[:8]}, which builds {len(keys & set(run.asset_selection or ()))} of them"
+                )
+                told.add(run.run_id)
+        time.sleep(1)
 
 
 def _resolve(defs: dg.Definitions, selection: str) -> set[dg.AssetKey]:

@@ -63,7 +63,10 @@ def run_and_report(selection: str, *, full_refresh: bool = False, as_of: str = "
             rows = "" if step.rows is None else f"{step.rows:>12,} rows"
             progress.console.print(f"[green]✓[/] {step.asset:<70}{rows}", highlight=False, soft_wrap=True)
 
-        report = materialize_selection(defs, selection, on_step=show)
+        def wait(message: str) -> None:
+            progress.console.print(f"[yellow]{message}[/]", highlight=False, soft_wrap=True)
+
+        report = materialize_selection(defs, selection, on_step=show, on_wait=wait)
     for text in report.warnings:
         console.print(f"[yellow]![/] {text}", highlight=False, soft_wrap=True)
     console.print(
