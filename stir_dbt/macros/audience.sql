@@ -59,7 +59,8 @@ platform,
 {% macro shares_of_sum(weights) -%}
 {#- Each weight in percent of their sum, 3 decimals; 0 everywhere when the sum is 0. -#}
 arrayMap(
-            weight -> if(arraySum({{ weights }}) > 0, round(100 * weight / arraySum({{ weights }}), 3), 0.), {{ weights }}
+            weight -> if(arraySum({{ weights }}) > 0, round(100 * weight / arraySum({{ weights }}), 3), 0.),
+            {{ weights }}
         )
 {%- endmacro %}
 

@@ -15,7 +15,9 @@
 {%- set age_columns = [] %}
 {%- for age in ages %}{% do age_columns.append(age | replace('-', '_') | replace('+', '_plus')) %}{% endfor %}
 {%- set weights = [] %}
-{%- for gender in ['m', 'f'] %}{% for age in age_columns %}{% do weights.append(gender ~ '_' ~ age) %}{% endfor %}{% endfor %}
+{%- for gender in ['m', 'f'] %}
+{%- for age in age_columns %}{% do weights.append(gender ~ '_' ~ age) %}{% endfor %}
+{%- endfor %}
 {%- set keys = ['month', 'category', 'language', 'profile_type'] %}
 {%- set sums = ['views', 'likes', 'comments', 'uploads'] %}
 
@@ -206,9 +208,12 @@ final as (
         all_m_{{ age }} + all_f_{{ age }} as a_{{ age }},
         {%- endfor %}
         {%- for gender, letter in [('male', 'm'), ('female', 'f')] %}
-        {% for age in age_columns %}all_{{ letter }}_{{ age }}{% if not loop.last %} + {% endif %}{% endfor %} as {{ gender }}_gender,
+        {% for age in age_columns %}all_{{ letter }}_{{ age }}{% if not loop.last %} + {% endif %}{% endfor %}
+            as {{ gender }}_gender,
         {%- endfor %}
-        {%- for name, letter in [('male_audience_age_gender', 'm'), ('female_audience_age_gender', 'f'), ('audience_age', 'a')] %}
+        {%- for name, letter in [
+            ('male_audience_age_gender', 'm'), ('female_audience_age_gender', 'f'), ('audience_age', 'a'),
+        ] %}
         map(
             {%- for age in ages %}
             '{{ age }}', {{ audience_share(letter ~ '_' ~ age_columns[loop.index0], 'demo_followers') }}

@@ -78,10 +78,14 @@ instagram_attributes as (
         ) as country_source,
         coalesce(nullIf(listed_category.category, ''), predicted.category) as primary_category_original,
         multiIf(
-            nullIf(listed_category.category, '') is not null, 'vidooly', predicted.category is not null, 'predicted', null
+            nullIf(listed_category.category, '') is not null, 'vidooly',
+            predicted.category is not null, 'predicted',
+            null
         ) as original_category_source,
         coalesce(older.older_city, nullIf(gpt.city, '')) as city,
-        multiIf(older.older_city is not null, 'vidooly_ia', nullIf(gpt.city, '') is not null, 'gpt', null) as city_source,
+        multiIf(
+            older.older_city is not null, 'vidooly_ia', nullIf(gpt.city, '') is not null, 'gpt', null
+        ) as city_source,
         nullIf(gpt.state, '') as state,
         coalesce(older.older_gender, nullIf(gpt.gender, '')) as gender,
         multiIf(
@@ -206,7 +210,9 @@ instagram_measures as (
             ('reels_reach', 'avg_reels_reach_non_outliers', 'avg_reels_reach'),
             ('image_reach', 'static_reach_non_outliers', 'avg_static_reach'),
         ] %}
-        {{ not_negative(recent_average('summary.' ~ without_outliers, 'summary.' ~ plain, 'attributes.media_count')) }} as {{ name }},
+        {{ not_negative(
+            recent_average('summary.' ~ without_outliers, 'summary.' ~ plain, 'attributes.media_count')
+        ) }} as {{ name }},
         {%- endfor %}
         if(
             attributes.followers = 0, 0.,

@@ -7,5 +7,7 @@
 {#- The platform's code of an ISO code with or without region (hi-IN -> hi, kn -> ka); NULL for an empty one. -#}
 {%- set special = var('platform_language_codes') -%}
 {%- set base = "splitByChar('-', lower(replaceAll(coalesce(toString(" ~ code ~ "), ''), '_', '-')))[1]" -%}
-nullIf(transform({{ base }}, {{ sql_list(special.keys() | list) }}, {{ sql_list(special.values() | list) }}, {{ base }}), '')
+nullIf(transform(
+    {{ base }}, {{ sql_list(special.keys() | list) }}, {{ sql_list(special.values() | list) }}, {{ base }}
+), '')
 {%- endmacro %}

@@ -2,7 +2,8 @@
 {#-
     Excellent above p90, Very Good above p75, Good above p60, Average above p40, else Poor. NULL when the value is
     NULL, 0 or not finite, or when the group has no percentiles. See doc grade.
-    The percentiles are positive; the factor keeps the last bit of an interpolated one from lifting a value that equals it.
+    The percentiles are positive; the factor keeps the last bit of an interpolated one from lifting a value that
+    equals it.
 -#}
 {%- set above = '* 1.000000000001' -%}
 multiIf(
@@ -29,7 +30,10 @@ transform(coalesce({{ grade }}, ''), ['Poor', 'Average', 'Good', 'Very Good', 'E
 {%- endmacro %}
 
 {% macro rating_grade(rating) -%}
-{#- A rating rounded to 1..5 turned back into its grade; Poor below 1.5. A half goes up (round() would take it to the even number). -#}
+{#-
+    A rating rounded to 1..5 turned back into its grade; Poor below 1.5. A half goes up (round() would take it to the
+    even number).
+-#}
 transform(
     toUInt8(floor({{ rating }} + 0.5)), [2, 3, 4, 5], ['Average', 'Good', 'Very Good', 'Excellent'], 'Poor'
 )

@@ -15,7 +15,10 @@ if(
 -#}
 {%- set salt = env_var('STIR_PII_SALT', '') -%}
 {%- if salt == '' and execute and env_var('STIR_ENV', 'local') != 'local' -%}
-    {{ exceptions.raise_compiler_error("STIR_PII_SALT is not set: phone numbers are stored only as salted hashes. Set it to a long random text, the same for every run.") }}
+    {{ exceptions.raise_compiler_error(
+        "STIR_PII_SALT is not set: phone numbers are stored only as salted hashes. "
+        ~ "Set it to a long random text, the same for every run."
+    ) }}
 {%- endif -%}
 {%- set key = local_md5('stir phone numbers ' ~ salt) -%}
 lower(hex(SHA256(concat('{{ key }}', {{ phone_digits(phone) }}))))

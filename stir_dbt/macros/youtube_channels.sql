@@ -68,7 +68,8 @@ merged_channels as (
             'country', 'custom_url', 'title', 'description', 'thumbnail', 'uploads', 'views', 'subscribers',
             'tagged_country', 'language', 'account_type',
         ] %}
-        argMax(feed_{{ column }}, (feed_updated_at, feed_priority)) as merged_{{ column }}{% if not loop.last %},{% endif %}
+        argMax(feed_{{ column }}, (feed_updated_at, feed_priority)) as merged_{{ column }}
+        {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from channel_feeds
     where channel_id != ''{% if blacklist %} and not has({{ sql_list(blacklist) }}, channel_id){% endif %}

@@ -150,9 +150,12 @@ instagram_audiences as (
         round(100 * audience.low_followers_share) as breakup_low_followers,
         round(100 * audience.high_following_share) as breakup_high_following,
         round(100 * (1 - audience.low_ratio_share)) as breakup_audience_authenticity,
-        toLowCardinality({{ score_grade('100 * (1 - audience.low_ratio_share)') }}) as breakup_audience_authenticity_grade,
-        toLowCardinality({{ score_grade('100 * (1 - audience.high_following_share)') }}) as breakup_high_following_grade,
-        toLowCardinality({{ score_grade('100 * (1 - audience.low_followers_share)') }}) as breakup_low_followers_grade,
+        {%- for part, share in [
+            ('audience_authenticity', 'low_ratio_share'), ('high_following', 'high_following_share'),
+            ('low_followers', 'low_followers_share'),
+        ] %}
+        toLowCardinality({{ score_grade('100 * (1 - audience.' ~ share ~ ')') }}) as breakup_{{ part }}_grade,
+        {%- endfor %}
         {%- for metric in rated %}
         toLowCardinality('Poor') as breakup_{{ metric }}_grade,
         {%- endfor %}

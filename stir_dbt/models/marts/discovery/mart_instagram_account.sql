@@ -120,7 +120,8 @@ described_profiles as (
             concat('{{ var("cdn_base_url") }}', nullIf(picture.asset_url, '')), profile.older_thumbnail
         ) as thumbnail,
         coalesce(
-            {{ platform_language('profile.account_language') }}, profile.gpt_language, predicted.predicted_language, 'en'
+            {{ platform_language('profile.account_language') }}, profile.gpt_language,
+            predicted.predicted_language, 'en'
         ) as primary_language,
         multiIf(
             profile.account_language is not null, 'beat',

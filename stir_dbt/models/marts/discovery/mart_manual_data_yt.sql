@@ -9,7 +9,9 @@ cleaned_rows as (
     select
         trimBoth(channelid) as cleaned_channel_id,
         if(priority = 0, 255, priority) as precedence,
-        transform(coalesce(creator_brand, ''), ['Creator', 'Brand'], ['CREATOR', 'BRAND'], null) as cleaned_profile_type,
+        transform(
+            coalesce(creator_brand, ''), ['Creator', 'Brand'], ['CREATOR', 'BRAND'], null
+        ) as cleaned_profile_type,
         {{ language_code('language') }} as cleaned_language,
         {{ map_text('trimBoth(gcc_category)', 'tagged_categories') }} as cleaned_category,
         transform(
@@ -31,7 +33,8 @@ merged_channels as (
         {%- for column in [
             'profile_type', 'language', 'category', 'gender', 'city', 'state', 'instagram_handle', 'email',
         ] %}
-        argMax(cleaned_{{ column }}, (precedence, cleaned_{{ column }})) as merged_{{ column }}{% if not loop.last %},{% endif %}
+        argMax(cleaned_{{ column }}, (precedence, cleaned_{{ column }})) as merged_{{ column }}
+        {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from cleaned_rows
     group by cleaned_channel_id

@@ -142,8 +142,12 @@ final as (
         replaceRegexpOne(channel.thumbnail, '=s88([^0-9]|$)', '=s512\\1') as profile_pic_url,
         profile_pic_url as thumbnail,
         channel.linked_instagram_handle as linked_instagram_handle,
-        splitByWhitespace(concat(lower(coalesce(channel.title, '')), ' ', lower(coalesce(channel.custom_url, '')))) as keywords,
-        concat(lower(coalesce(channel.title, '')), ' ', lower(coalesce(channel.custom_url, '')), ' ', channel.channel_id) as search_phrase,
+        splitByWhitespace(concat(
+            lower(coalesce(channel.title, '')), ' ', lower(coalesce(channel.custom_url, ''))
+        )) as keywords,
+        concat(
+            lower(coalesce(channel.title, '')), ' ', lower(coalesce(channel.custom_url, '')), ' ', channel.channel_id
+        ) as search_phrase,
 
         -- attributes
         toLowCardinality(channel.country) as country,

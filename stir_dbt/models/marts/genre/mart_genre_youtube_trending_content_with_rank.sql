@@ -39,7 +39,9 @@ final as (
         trending.likes as likes,
         trending.comments as comments,
         coalesce(trending.likes, 0) + coalesce(trending.comments, 0) as engagement,
-        {{ ratio('(coalesce(trending.likes, 0) + coalesce(trending.comments, 0))', 'trending.views') }} as engagement_rate,
+        {{ ratio(
+            '(coalesce(trending.likes, 0) + coalesce(trending.comments, 0))', 'trending.views'
+        ) }} as engagement_rate,
         toNullable(toInt64(0)) as plays,
         toUInt64(trending.views_rank) as views_rank,
         toUInt64(0) as plays_rank,
