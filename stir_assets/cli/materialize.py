@@ -83,9 +83,8 @@ def _wait_for_others(
             return
         for run in others:
             if run.run_id not in told:
-                on_wait(
-                    f"waiting for run {run.run_id[:8]}, which builds {len(keys & set(run.asset_selection or ()))} of them"
-                )
+                shared = len(keys & set(run.asset_selection or ()))
+                on_wait(f"waiting for run {run.run_id[:8]}, which builds {shared} of these assets")
                 told.add(run.run_id)
         time.sleep(1)
 
