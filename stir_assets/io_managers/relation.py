@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from stir_assets.publish.target import TableSource
+from stir_assets.publish.target import TableSource, Target
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,12 @@ class Relation:
     """Rows in ClickHouse that somebody else will read; none are in memory.
 
     `source` is a table with an optional condition, or any SELECT. `data_time` is the newest source event the
-    rows contain, in seconds since the epoch.
+    rows contain, in seconds since the epoch; `target` is where they are published, None for a plain input.
     """
 
     source: str | TableSource
     data_time: float | None = None
+    target: Target | None = None
 
 
 class RelationIOManager(dg.ConfigurableIOManager):

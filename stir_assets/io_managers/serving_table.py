@@ -22,7 +22,6 @@ from stir_assets.io_managers.relation import Relation
 from stir_assets.publish.publication import Progress, Publication
 from stir_assets.publish.publisher import Publisher
 from stir_assets.publish.staging import S3Staging
-from stir_assets.publish.target import Target
 from stir_assets.resources.clickhouse import ClickHouseResource
 
 
@@ -48,12 +47,12 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
         )
 
     def handle_output(self, context: dg.OutputContext, obj: Relation) -> None:
-        """Publishes the relation as the table of the asset's `Target`; adds what happened as metadata.
+        """Publishes the relation as its target; adds what happened as metadata.
 
         Raises `dg.Failure`, with retries only for what may pass when tried again.
         """
-        target = context.definition_metadata["stir/target"]
-        if not isinstance(target, Target):
+        target = obj.target
+        if target is None:
             raise dg.Failure(
                 f"{context.asset_key.to_user_string()} has no publication target", allow_retries=False
             )
@@ -78,7 +77,10 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
         environment, table = context.asset_key.path[-2:]
         schema = "public" if environment == "prod" else environment
         query = sql.SQL("select * from {}").format(sql.Identifier(schema, table))
-        with psycopg.connect(self.postgres_dsn) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        with (
+            psycopg.connect(self.postgres_dsn) as connection,
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
             return cursor.execute(query).fetchall()
 
 

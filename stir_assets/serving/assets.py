@@ -40,7 +40,6 @@ def build_serving_asset(table: ServingTable, environment: ServingEnvironment) ->
         tags={"stir/environment": environment},
         freshness_policy=freshness_policy(table.freshness),
         metadata={
-            "stir/target": target,
             "dagster/table_name": f"{SCHEMAS[environment]}.{table.name}",
             "stir/why": table.why,
             **terms_metadata(table.freshness, terms_as_written(table.freshness)),
@@ -56,7 +55,7 @@ def build_serving_asset(table: ServingTable, environment: ServingEnvironment) ->
     ) -> Iterator[dg.Output[Relation]]:
         with clickhouse.client() as client:
             time = data_times.reading(context.instance, client, [context.asset_key]).built(context.asset_key)
-        relation = Relation(table.source(environment, clickhouse.database), time)
+        relation = Relation(table.source(environment, clickhouse.database), time, target)
         yield dg.Output(relation, metadata=data_time_metadata(time))
 
     return publish

@@ -1,0 +1,175 @@
+"""The serving tables as Dagster publishes them, on the platform's own engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from stir_assets.build import build_definitions
+from stir_assets.cli.main import cli
+from stir_assets.cli.materialize import RunReport, materialize_selection
+from stir_assets.errors import ConfigError
+from stir_assets.keys import serving_key
+from stir_assets.serving.catalog import serving_tables
+from stir_assets_tests.fixtures.warehouse import Platform
+
+ALL = {f"serving/{environment}/{table.name}" for table in serving_tables() for environment in table.marts}
+
+
+@pytest.fixture(scope="module")
+def environment(platform: Platform) -> Iterator[None]:
+    """The platform's variables in this process, where resources read their secrets."""
+    before = dict(os.environ)
+    os.environ.update(platform.environment)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def defs(platform: Platform, environment: None) -> dg.Definitions:
+    return build_definitions(platform.settings)
+
+
+@pytest.fixture(scope="module")
+def published(defs: dg.Definitions) -> RunReport:
+    return materialize_selection(defs, "group:serving or group:serving_staging", on_step=lambda _: None)
+
+
+@pytest.fixture
+def connection(platform: Platform) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(platform.settings.postgres_dsn) as connection:
+        yield connection
+
+
+def rows(connection: psycopg.Connection[Any], query: str) -> list[Any]:
+    return connection.execute(query).fetchall()  # pyright: ignore[reportArgumentType]
+
+
+def test_every_serving_table_is_published_with_rows(published: RunReport) -> None:
+    assert published.problems == []
+    assert set(published.rows) == ALL
+    assert all(published.rows.values())
+
+
+def test_a_materialization_says_what_was_published_and_how_fresh_it_is(published: RunReport) -> None:
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(serving_key("prod", "leaderboard"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    metadata = event.asset_materialization.metadata
+    wanted = {"dagster/row_count", "dagster/column_schema", "stir/version", "stir/seconds", "stir/data_time"}
+    assert wanted <= set(metadata)
+    assert not [value for value in metadata.values() if os.environ["STIR_CLICKHOUSE_PASSWORD"] in str(value)]
+
+
+def test_the_checks_of_published_tables_pass(published: RunReport) -> None:
+    with dg.DagsterInstance.get() as instance:
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [
+                dg.AssetCheckKey(dg.AssetKey(key.split("/")), name)
+                for key in ALL
+                for name in ("agrees_with_clickhouse", "key_is_unique")
+            ]
+        )
+    assert len(records) == 2 * len(ALL)
+    failed = [key.to_user_string() for key, record in records.items() if record.status.value != "SUCCEEDED"]
+    assert not failed
+
+
+def test_ids_stay_the_same_from_one_publication_to_the_next(
+    defs: dg.Definitions, published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    query = "select id, month, platform, platform_id from public.leaderboard order by id"
+    before = rows(connection, query)
+    connection.rollback()
+    again = materialize_selection(defs, 'key:"serving/prod/leaderboard"', on_step=lambda _: None)
+    assert again.success
+    assert rows(connection, query) == before
+    version = rows(
+        connection,
+        "select publication, previous from stir.publication where \"table\" = 'public.leaderboard'",
+    )
+    assert version[0][0] >= 2
+    assert version[0][1] is not None
+
+
+def test_account_columns_come_from_the_applications_tables(
+    published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    counts = rows(
+        connection,
+        "select count(*), count(*) filter (where l.platform_profile_id = a.id and l.handle = a.handle) "
+        "from public.leaderboard l join public.instagram_account a on a.ig_id = l.platform_id "
+        "where l.profile_platform = 'IA'",
+    )
+    assert counts[0][0] > 0
+    assert counts[0][0] == counts[0][1]
+
+
+def test_report_rows_that_the_application_does_not_show_are_left_out(
+    published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    hidden = rows(
+        connection,
+        "select count(*) from public.collection_post_metrics_summary s join public.post_collection_item i "
+        "on i.post_collection_id = s.collection_id and i.short_code = s.post_short_code "
+        "where s.collection_type = 'POST' and not i.show_in_report",
+    )
+    orphans = rows(
+        connection,
+        "select count(*) from public.collection_post_metrics_summary where collection_share_id is null",
+    )
+    assert (hidden[0][0], orphans[0][0]) == (0, 0)
+
+
+def test_numeric_arrays_are_arrays_of_numbers(
+    published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    types = rows(
+        connection,
+        "select format_type(atttypid, atttypmod) from pg_attribute where attrelid in "
+        "('public.social_profile_hashtags'::regclass, 'public.group_metrics'::regclass) "
+        "and attname in ('hashtags_counts', 'bin_start', 'bin_end', 'bin_height') order by 1",
+    )
+    assert [name for (name,) in types] == ["bigint[]", *["double precision[]"] * 3]
+
+
+def test_a_missing_product_table_refuses_the_publication_by_name(
+    defs: dg.Definitions, published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    before = rows(connection, "select count(*), sum(id) from public.social_profile_hashtags")
+    connection.execute("alter table public.instagram_account rename to instagram_account_gone")
+    connection.commit()
+    try:
+        report = materialize_selection(
+            defs, 'key:"serving/prod/social_profile_hashtags"', on_step=lambda _: None
+        )
+    finally:
+        connection.execute("alter table public.instagram_account_gone rename to instagram_account")
+        connection.commit()
+    assert not report.success
+    assert "public.instagram_account" in "\n".join(report.problems)
+    assert rows(connection, "select count(*), sum(id) from public.social_profile_hashtags") == before
+
+
+def test_a_selection_that_matches_nothing_says_so(defs: dg.Definitions) -> None:
+    with pytest.raises(ConfigError, match="matches no asset"):
+        materialize_selection(defs, 'key:"stir/no_such_model"', on_step=lambda _: None)
+    with pytest.raises(ConfigError, match="is not an asset selection"):
+        materialize_selection(defs, "key:(", on_step=lambda _: None)
+
+
+def test_run_from_the_command_line_builds_models_and_their_readers(
+    environment: None, published: RunReport
+) -> None:
+    result = CliRunner().invoke(cli, ["run", 'key:"stir/mart_instagram_hashtags"+'], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "stir/mart_instagram_hashtags" in result.output
+    assert "serving/prod/social_profile_hashtags" in result.output
