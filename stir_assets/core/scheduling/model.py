@@ -182,6 +182,8 @@ class Policy:
     max_in_flight: int = 80
     coalesce: float = 0.15
     """Share of a window by which an asset may run early to share a run with what reads the same."""
+    just_built: float = 600.0
+    """An input built this lately (and less than `coalesce` of the reader's window ago) is read as it is."""
     deadline_slack: float = 900.0
     """How long before a deadline a batch should be done."""
 

@@ -109,7 +109,7 @@ class _Tick:
         """Inputs that a run of `node` takes along when they are stale."""
         builds, every, aging = self.state.builds, self.graph.wanted_every, self.graph.aging[node.key]
         wanted = every[node.key]
-        just_now = self.policy.coalesce * wanted
+        just_now = min(self.policy.coalesce * wanted, self.policy.just_built)
         pulled = []
         for dep in self.graph.inputs[node.key]:
             build = builds.get(dep)

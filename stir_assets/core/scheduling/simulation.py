@@ -265,7 +265,8 @@ class Simulation:
                 if dep not in graph.aging[node.key] or not graph.nodes[dep].managed or dep in seen:
                     continue
                 every = graph.wanted_every[dep]
-                rest = max(policy.coalesce * wanted, every if every < wanted else 0.0)
+                just_now = min(policy.coalesce * wanted, policy.just_built)
+                rest = max(just_now, every if every < wanted else 0.0)
                 ready = self._builds[dep].built_at + rest
                 if ready > self.now:
                     soonest = min(soonest, ready)

@@ -4,7 +4,7 @@ The sensor, the conditions and the runs are Dagster's own: requests of a tick ar
 provenance tags that Dagster records. Only time is simulated.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of an asset when it is defined.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ import dagster as dg
 from dagster._core.test_utils import freeze_time
 
 from stir_assets.automation.condition import freshness_driven
-from stir_assets.automation.data_times import data_time_metadata
+from stir_assets.automation.data_times import data_time_metadata, data_time_of
 from stir_assets.automation.graph import DATA_TIME, terms_metadata
 from stir_assets.automation.sensors import freshness_sensor
 from stir_assets.core.freshness import parse_terms
@@ -35,6 +35,7 @@ def asset(
     group: str = "family",
     metadata: Mapping[str, Any] | None = None,
     driven: bool = True,
+    seconds: float = 5.0,
 ) -> dg.AssetsDefinition:
     """A toy asset with terms as in a model's yml; it fails while its name is in `broken`."""
     terms = parse_terms(freshness, where=name)
@@ -47,12 +48,21 @@ def asset(
         freshness_policy=freshness_policy(terms) if terms else None,
         automation_condition=freshness_driven() if driven else None,
     )
-    def build() -> dg.MaterializeResult[None]:
+    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         if broken and name in broken:
             raise RuntimeError(f"{name} is broken")
-        return dg.MaterializeResult(metadata={"stir/seconds": 5.0})
+        read = [context.instance.get_latest_materialization_event(dg.AssetKey(dep)) for dep in deps]
+        times = [time for event in read if event and (time := data_time_of(event.asset_materialization))]
+        return dg.MaterializeResult(
+            metadata={"stir/seconds": seconds, **data_time_metadata(min(times, default=None))}
+        )
 
     return build
+
+
+def source(name: str, freshness: Mapping[str, str]) -> dg.AssetSpec:
+    """A source with terms: its age is its readers' age."""
+    return dg.AssetSpec(name, metadata=terms_metadata(parse_terms(freshness, where=name), freshness))
 
 
 @dataclass

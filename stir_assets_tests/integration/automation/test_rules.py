@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import time, timedelta
+from itertools import pairwise
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -90,21 +92,7 @@ def test_an_update_that_arrives_while_the_run_is_in_flight_is_not_lost() -> None
 
 def test_due_time_is_reckoned_back_by_measured_run_times() -> None:
     slow = 240.0
-
-    @dg.asset(
-        deps=["source"],
-        name="slow",
-        metadata=asset("x", freshness=HALF).specs_by_key[dg.AssetKey("x")].metadata,
-    )
-    def build() -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata={"stir/seconds": slow})
-
-    from stir_assets.automation.condition import freshness_driven
-
-    driven = build.map_asset_specs(
-        lambda spec: spec.replace_attributes(automation_condition=freshness_driven())
-    )
-    world = World([dg.AssetSpec("source"), driven])
+    world = World([dg.AssetSpec("source"), asset("slow", ["source"], HALF, seconds=slow)])
     world.event("source")
     world.tick()
     world.pass_time(12 * MINUTE, sources=["source"])
@@ -131,7 +119,7 @@ def test_a_failure_buys_bounded_retries_with_growing_waits_and_never_a_storm() -
     world.pass_time(timedelta(hours=3), sources=["source"], every=4 * TICK)
     attempts = world.runs_of("staging")[1:]
     assert len(attempts) == POLICY.attempts
-    waits = [later.at - earlier.at for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    waits = [later.at - earlier.at for earlier, later in pairwise(attempts)]
     assert waits == sorted(waits)
     assert waits[0] >= timedelta(seconds=60)
     assert waits[-1] >= timedelta(seconds=240)
@@ -209,12 +197,9 @@ def test_a_deadline_is_met_before_its_time_once_a_day() -> None:
     world.event("source")
     world.tick()
     world.pass_time(timedelta(days=2), sources=["source"], every=5 * MINUTE)
-    times = [run.at for run in world.runs[1:]]
-    assert [time.date().day for time in times] == [2, 3]
-    assert all(
-        datetime(2030, 1, 1, 19, 50).time() < time.time() < datetime(2030, 1, 1, 20, 15).time()
-        for time in times
-    )
+    moments = [run.at for run in world.runs[1:]]
+    assert [moment.day for moment in moments] == [2, 3]
+    assert all(time(19, 50) < moment.time() < time(20, 15) for moment in moments)
 
 
 def test_hot_and_heavy_are_runs_of_their_own_with_priorities() -> None:
@@ -297,9 +282,8 @@ def test_the_automation_tab_names_the_leaf_that_decided() -> None:
     assert leaves["InProgress"]
 
 
-def _leaves(evaluation: object) -> Iterator[object]:
-    children = evaluation.child_evaluations  # pyright: ignore[reportAttributeAccessIssue]
-    if not children:
+def _leaves(evaluation: Any) -> Iterator[Any]:
+    if not evaluation.child_evaluations:
         yield evaluation
-    for child in children:
+    for child in evaluation.child_evaluations:
         yield from _leaves(child)
