@@ -53,14 +53,14 @@ def _node(
 ) -> Node:
     name = key.to_user_string()
     terms = parse_terms(_value(metadata.get(TERMS)), where=name)
-    # A source that promises nothing may be silent for weeks: its silence must not age what reads it.
-    paced_by_nature = _is_slow(terms) or (terms is None and not managed)
     return Node(
         key=name,
         deps=tuple(sorted(dep.to_user_string() for dep in deps)),
         terms=terms,
         managed=managed,
-        paced=bool(_value(metadata.get(PACED, paced_by_nature))),
+        paced=bool(_value(metadata.get(PACED, _is_slow(terms)))),
+        # A source that promises nothing may be silent for weeks: its silence must not age what reads it.
+        timeless=terms is None and not managed,
     )
 
 

@@ -16,14 +16,14 @@ from clickhouse_connect.driver.client import Client
 
 from stir_assets.automation.data_times import FUTURE_ALLOWED_SECONDS, data_time_metadata
 
-# Block numbers only grow with inserts, and merges keep them; mutations and replaced partitions change the
-# data version. A merge alone therefore is no news.
+# Block numbers only grow with inserts, and merges keep them; a mutation is the fifth part of a part's name.
+# A merge alone therefore is no news.
 _PARTS = """
 select concat(database, '/', table) as key, sum(newest) as blocks, max(version) as versions,
        count() as partitions, sum(rows_here) as row_count
 from (
-    select database, table, partition_id, max(max_block_number) as newest, max(data_version) as version,
-           sum(rows) as rows_here
+    select database, table, partition_id, sum(rows) as rows_here, max(max_block_number) as newest,
+           max(toUInt64OrZero(splitByChar('_', name)[5])) as version
     from system.parts
     where active and rows > 0 and (database, table) in ({tables})
     group by database, table, partition_id

@@ -1,7 +1,7 @@
 """What one tick of the freshness sensor costs: `python -m stir_assets.bench.tick [ASSETS ...]`.
 
-Toy assets in layers of a hundred, all built once and then evaluated, on SQLite in memory. Dagster refuses more than 500 assets with conditions
-a sensor; larger graphs are measured as a graph of that size of which 500 have conditions.
+Toy assets in layers of a hundred, all built once and then evaluated, on SQLite in memory. Dagster refuses more
+than 500 assets with conditions a sensor: of a larger graph, 500 have conditions.
 """
 
 from __future__ import annotations

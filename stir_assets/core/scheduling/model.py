@@ -49,6 +49,8 @@ class Node:
     terms: FreshnessTerms | None = None
     managed: bool = True
     paced: bool = False
+    timeless: bool = False
+    """Its newest event says nothing of how fresh it is: it triggers its readers, and ages nobody."""
 
     @cached_property
     def lane(self) -> Lane:
@@ -75,7 +77,11 @@ class Graph:
         """The inputs of each node whose age is its own too: a paced input of a faster reader does not count."""
         return {
             key: tuple(
-                dep for dep in node.deps if dep in self.nodes and (node.paced or not self.nodes[dep].paced)
+                dep
+                for dep in node.deps
+                if dep in self.nodes
+                and not self.nodes[dep].timeless
+                and (node.paced or not self.nodes[dep].paced)
             )
             for key, node in self.nodes.items()
         }
