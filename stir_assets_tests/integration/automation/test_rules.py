@@ -1,7 +1,5 @@
 """The scheduler's rules on real Dagster evaluation, tick by tick, one test each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import time, timedelta
 from itertools import pairwise
@@ -10,7 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stir_assets.automation.condition import POLICY
+from stir_assets.automation.condition import POLICY, freshness_driven
+from stir_assets.automation.graph import terms_metadata
+from stir_assets.core.freshness import parse_terms
 from stir_assets_tests.integration.automation.simulated import START, TICK, World, asset
 
 HALF = {"warn": "15m", "fail": "30m"}
@@ -148,6 +148,35 @@ def test_who_was_only_skipped_in_a_failed_run_is_not_held_back() -> None:
     world.execute(["bad"])
     world.now += TICK
     assert "reader" in {key for run in world.tick() for key in run.keys}
+
+
+def test_within_one_op_only_the_first_broken_model_is_to_blame() -> None:
+    """As in dbt: one step builds both, and what reads the broken one is skipped in it."""
+    broken = {"bad"}
+    metadata = terms_metadata(parse_terms(HALF, where="test"), HALF)
+    common = {"metadata": metadata, "automation_condition": freshness_driven()}
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec("bad", deps=["source"], skippable=True, **common),
+            dg.AssetSpec("reader", deps=["bad"], skippable=True, **common),
+        ],
+        can_subset=True,
+    )
+    def models(context: dg.AssetExecutionContext) -> Any:
+        for key in ("bad", "reader"):
+            if dg.AssetKey(key) in context.selected_asset_keys:
+                if key in broken:
+                    raise RuntimeError("broken")
+                yield dg.MaterializeResult(asset_key=key)
+
+    world = World([dg.AssetSpec("source"), models])
+    world.event("source")
+    assert [run.keys for run in world.tick()] == [{"bad", "reader"}]
+    broken.clear()
+    world.execute(["bad"])
+    world.now += TICK
+    assert [run.keys for run in world.tick()] == [{"reader"}]
 
 
 def test_what_somebody_cancels_is_left_alone_for_a_while() -> None:
