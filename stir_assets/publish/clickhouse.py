@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -95,10 +96,8 @@ class ClickHouse:
 
     def close(self) -> None:
         """Give the connection back. Never raises."""
-        try:
+        with contextlib.suppress(Exception):
             self.client.close()
-        except Exception:  # noqa: S110
-            pass
 
 
 def identifier(name: str) -> str:

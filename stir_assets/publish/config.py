@@ -24,7 +24,7 @@ class PublisherConfig:
     public_schema: str = "stir"
     source_database: str | None = None
     snapshot_database: str = "stir_publish"
-    swap: SwapPolicy = SwapPolicy()
+    swap: SwapPolicy = field(default_factory=SwapPolicy)
     lease: float = 60.0
     slice_bytes: int = 48 << 20
     export_workers: int = 1

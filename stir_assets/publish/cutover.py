@@ -108,13 +108,6 @@ def _bookkeeping(work: Pipeline, live: Live | None, known: TargetRow, old: str |
     ]
     if live is None or old is None:
         return statements
-    left = {
-        "indexes": rename.recorded_names(live.captured, old),
-        "statistics": [
-            [item["schema"], item["name"], ddl.versioned(item["name"], old)]
-            for item in live.captured["statistics"]
-        ],
-    }
     if known.current is None:
         statements.append(
             sql.SQL(
@@ -124,12 +117,22 @@ def _bookkeeping(work: Pipeline, live: Live | None, known: TargetRow, old: str |
                 schema, sql.Literal(old), sql.Literal(work.target.name), sql.Literal(f"adopted-{live.oid}")
             )
         )
-    statements.append(
-        sql.SQL("update {}.run set names = names || {} where version = {}").format(
-            schema, sql.Literal(json.dumps(left)) + sql.SQL("::jsonb"), sql.Literal(old)
-        )
-    )
+    statements.append(names_left_behind(work.config.private_schema, live, old))
     return statements
+
+
+def names_left_behind(private: str, live: Live, version: str) -> sql.Composed:
+    """Record under which names the indexes of the version that leaves can be found, for a way back."""
+    left = {
+        "indexes": rename.recorded_names(live.captured, version),
+        "statistics": [
+            [item["schema"], item["name"], ddl.versioned(item["name"], version)]
+            for item in live.captured["statistics"]
+        ],
+    }
+    return sql.SQL("update {}.run set names = names || {} where version = {}").format(
+        sql.Identifier(private), sql.Literal(json.dumps(left)) + sql.SQL("::jsonb"), sql.Literal(version)
+    )
 
 
 def published_at(work: Pipeline) -> datetime:

@@ -28,6 +28,7 @@ def acquire(connection: Connection, schema: str, target: str, lease: float) -> N
     A holder whose run has had no heartbeat for `lease` seconds is ended first: its process hangs or is gone.
     """
     key = lock_key(schema, target)
+    holders: list[Session] = []
     with translated(f"locking {target}"):
         for _ in range(2):
             got = connection.execute("select pg_catalog.pg_try_advisory_lock(%s)", (key,)).fetchone()

@@ -168,6 +168,10 @@ def find_live(connection: Connection, target: Target) -> Live | None:
 
 def check_managed(target: Target, live: Live | None, known: TargetRow | None) -> None:
     """A table Stir did not make is only replaced when asked for, and a change of mode is too."""
+    if target.mode != "rename":
+        raise ContractError(
+            f"{target.name}: mode {target.mode!r} is declared but not built yet; declare mode='rename'"
+        )
     managed = known is not None and known.current is not None
     if live is not None and not managed and not target.adopt:
         raise PreflightError(

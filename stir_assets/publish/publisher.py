@@ -15,6 +15,7 @@ from stir_assets.publish.pipeline import Pipeline
 from stir_assets.publish.postgres import connect, translated
 from stir_assets.publish.preflight import Plan
 from stir_assets.publish.publication import Progress, Publication, PublishedTable
+from stir_assets.publish.rollback import roll_back
 from stir_assets.publish.staging import S3Staging
 from stir_assets.publish.swap import SwapPolicy
 from stir_assets.publish.target import TableSource, Target, as_source
@@ -93,6 +94,13 @@ class Publisher:
         """Check everything that can be checked without publishing; raises what `publish` would."""
         work = Pipeline(self.config, target, as_source(select), "preflight", 0, None, lambda _: None)
         return work.preflight()
+
+    def rollback(self, table: str) -> str:
+        """Make the previous version of `schema.table` live again; returns that version's name.
+
+        Raises `NothingToRollBack` naming the reason, `Busy` while the table is being published.
+        """
+        return roll_back(self.config, table)
 
     def publications(self) -> list[PublishedTable]:
         """What is live, and what each table can be rolled back to."""
