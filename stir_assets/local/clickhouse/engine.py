@@ -7,6 +7,7 @@ state can leak between requests.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Mapping
@@ -44,10 +45,8 @@ class Connection:
         try:
             return self._raw.query(sql, fmt, params=dict(params) if params else None)
         except Exception as error:
-            try:
+            with contextlib.suppress(Exception):  # the first error is the one to report
                 self._raw.query("SELECT 1", "Null")
-            except Exception:  # noqa: S110 - the first error is the one to report
-                pass
             raise from_engine(error) from None
 
     def prepare(self, database: str | None, settings: Mapping[str, str], role: str | None) -> None:
@@ -133,7 +132,7 @@ class Engine:
     def statement_class(self, sql: bytes) -> tuple[str, int]:
         """What a text would do (READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL, UNKNOWN), number of statements."""
         with self._control_lock:
-            found = self._root._conn.classify_query(sql)
+            found = self._root._conn.classify_query(sql)  # pyright: ignore[reportOptionalMemberAccess]
         return found["query_class"].name, found["statement_count"]
 
     def kill(self, condition: str) -> int:

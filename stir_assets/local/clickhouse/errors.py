@@ -38,8 +38,10 @@ class Code(IntEnum):
 
 _CODES_BY_STATUS: dict[int, tuple[int, ...]] = {
     # BAD_ARGUMENTS, SYNTAX_ERROR, TYPE_MISMATCH, CANNOT_PARSE_*, DUPLICATE_COLUMN, TOO_DEEP_AST ...
-    400: (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376)
-    + (427, 441, 675, 676),
+    400: (
+        *(6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376),
+        *(427, 441, 675, 676),
+    ),
     401: (194,),
     403: (192, 193, 497, 512, 516),
     # UNKNOWN_TABLE, _DATABASE, _FUNCTION, _IDENTIFIER, _SETTING, _FORMAT ...

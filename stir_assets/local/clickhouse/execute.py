@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import socket
 import tempfile
@@ -14,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from stir_assets.local.clickhouse import pipes
 from stir_assets.local.clickhouse.body import EmptyBody
@@ -370,7 +369,7 @@ class _Sink:
         self._response = response
         self._held: list[bytes] = []
         self._size = 0
-        self._file: BinaryIO | None = None
+        self._file: IO[bytes] | None = None
         self._wait = wait
         self._spool_dir = spool_dir
 
@@ -394,8 +393,9 @@ class _Sink:
         if self._size < _BUFFER_BYTES:
             return
         if self._wait:
-            self._file = tempfile.TemporaryFile(dir=self._spool_dir)  # noqa: SIM115 - closed in __exit__
-            self._file.writelines(self._held)
+            spool: IO[bytes] = tempfile.TemporaryFile(dir=self._spool_dir)  # noqa: SIM115 - closed in __exit__
+            spool.writelines(self._held)
+            self._file = spool
         else:
             self._response.headers["X-ClickHouse-Exception-Tag"] = new_exception_tag()
             self._response.begin(200)

@@ -18,11 +18,34 @@ from stir_assets.local.clickhouse.errors import ClickHouseError, Code
 
 # Parameters of the interface itself; everything else in the URL is a setting or a query parameter.
 _INTERFACE = frozenset(
-    """query user password quota_key query_id stacktrace role buffer_size wait_end_of_query session_id
-    session_timeout session_check close_session client_protocol_version database default_format compress decompress
-    http_wait_end_of_query http_response_buffer_size enable_http_compression http_zlib_compression_level
-    send_progress_in_http_headers http_headers_progress_interval_ms add_http_cors_header
-    cancel_http_readonly_queries_on_client_close""".split()
+    [
+        "query",
+        "user",
+        "password",
+        "quota_key",
+        "query_id",
+        "stacktrace",
+        "role",
+        "buffer_size",
+        "wait_end_of_query",
+        "session_id",
+        "session_timeout",
+        "session_check",
+        "close_session",
+        "client_protocol_version",
+        "database",
+        "default_format",
+        "compress",
+        "decompress",
+        "http_wait_end_of_query",
+        "http_response_buffer_size",
+        "enable_http_compression",
+        "http_zlib_compression_level",
+        "send_progress_in_http_headers",
+        "http_headers_progress_interval_ms",
+        "add_http_cors_header",
+        "cancel_http_readonly_queries_on_client_close",
+    ]
 )
 _EXTERNAL_SUFFIXES = ("_format", "_types", "_structure")
 _SPOOL_BYTES = 1 << 20
@@ -180,7 +203,7 @@ class _Form:
         if b"filename" in options:
             # Closed by the request handler, which reads it after the form has ended.
             self._target = tempfile.SpooledTemporaryFile(  # noqa: SIM115
-                max_size=_SPOOL_BYTES, dir=self._spool_dir
+                max_size=_SPOOL_BYTES, dir=str(self._spool_dir)
             )
         else:
             self._target = bytearray()

@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
 from stir_assets.errors import ConfigError
@@ -126,7 +126,7 @@ class Server:
             self._clients.add(client)
         try:
             with client.makefile("rb", buffering=65536) as source:
-                while not self._stopping.is_set() and self._serve_request(client, source):
+                while not self._stopping.is_set() and self._serve_request(client, cast(BinaryIO, source)):
                     pass
         except (OSError, ClientGone, BadRequest):
             logger.debug("client connection ended", exc_info=True)
@@ -185,7 +185,7 @@ class Server:
         elif request.path in ("/ping", "/replicas_status"):
             response.send(200, b"Ok.\n", {"Content-Type": "text/plain; charset=UTF-8"})
         elif request.path not in ("", "/", "/query"):
-            text = f"There is no handle {request.path}\n\nUse / or /ping for health checks.\nOr /replicas_status for more sophisticated health checks.\nSend queries from your program with POST method or GET /?query=...\n"
+            text = f"There is no handle {request.path}\n\nUse / or /ping for health checks.\nOr /replicas_status for more sophisticated health checks.\nSend queries from your program with POST method or GET /?query=...\n"  # noqa: E501 - as the server says it
             response.send(404, text.encode(), {"Content-Type": "text/plain; charset=UTF-8"})
         elif request.method != "POST" and "query" not in request.params:
             response.send(200, b"Ok.\n", {"Content-Type": "text/html; charset=UTF-8"})

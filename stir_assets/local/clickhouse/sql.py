@@ -113,7 +113,7 @@ def classify(sql: bytes, *, complete: bool = True) -> Statement:
     return Statement(kind, word, needs_more=not complete)
 
 
-def _classify_insert(sql: bytes, stream: Iterator[Token], *, complete: bool) -> Statement:
+def _classify_insert(sql: bytes, stream: Iterator[Token], *, complete: bool) -> Statement:  # noqa: C901 - one grammar
     """Find where the rows of an INSERT begin, if it has any."""
     depth = 0
     settings_at: int | None = None
