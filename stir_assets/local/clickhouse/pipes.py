@@ -38,11 +38,24 @@ def open_pipe() -> tuple[int, int]:
     return reader, writer
 
 
-def stop_query(engine: Engine, fd: int, future: Future[Any], *, patience: float = 60.0) -> None:
-    """Kill the query that uses our pipe `fd` and wait until it has ended."""
-    deadline = time.monotonic() + patience
+def stop_query(
+    engine: Engine,
+    fd: int,
+    future: Future[Any],
+    *,
+    patience: float = 60.0,
+    once_marked: Callable[[], None] = lambda: None,
+) -> None:
+    """Kill the query that uses our pipe `fd` and wait until it has ended.
+
+    `once_marked` is called when the engine has marked the query as killed: a query that waits for its input
+    notices only when that ends, and an input that ended before the mark would be taken for whole.
+    """
+    deadline, marked = time.monotonic() + patience, False
     while not future.done() and time.monotonic() < deadline:
-        engine.kill(f"position(query, '\\'/dev/fd/{fd}\\'') > 0")
+        if engine.kill(f"position(query, '\\'/dev/fd/{fd}\\'') > 0") and not marked:
+            marked = True
+            once_marked()
         with contextlib.suppress(Exception):
             future.result(timeout=0.02)
 
@@ -114,7 +127,8 @@ def run_insert(
             os.close(reader)  # wakes the feeding thread with EPIPE when the query ends early
 
     future = executor.submit(work)
-    unread = False
+    unread, end_input = False, contextlib.ExitStack()
+    end_input.callback(os.close, writer)
     try:
         while data := rows():
             view = memoryview(data)
@@ -123,10 +137,10 @@ def run_insert(
     except BrokenPipeError:
         unread = True
     except BaseException:
-        stop_query(engine, reader, future)
+        stop_query(engine, reader, future, once_marked=end_input.close)
         raise
     finally:
-        os.close(writer)
+        end_input.close()
     result = future.result()
     if unread:
         raise ClickHouseError(
