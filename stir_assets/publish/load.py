@@ -121,6 +121,10 @@ def copy_error(error: psycopg.Error, target: str, types: dict[str, str], rows_be
             details={"column": column, "line": line, "constraint": error.diag.constraint_name},
         )
     if state.startswith("22"):
+        if column is None:
+            # An encoding error concerns a whole line, and PostgreSQL does not say which of its texts it was.
+            texts = [name for name, kind in types.items() if "String" in kind]
+            column = ", ".join(texts) or None
         return TypeConversionError(
             target,
             column=column,

@@ -115,6 +115,7 @@ class Pipeline:
     def plan(self) -> tuple[Plan, TargetRow]:
         """All of preflight, on the state under the lock."""
         target, connection = self.target, self.connection
+        preflight.check_mode(target)
         preflight.check_server(connection, target, self.config.private_schema)
         pg_types = preflight.declared_types(connection, target)
         preflight.check_requirements(connection, target)

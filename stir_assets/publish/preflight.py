@@ -166,12 +166,16 @@ def find_live(connection: Connection, target: Target) -> Live | None:
     return Live(int(row[0]), row[1], row[2], carry.capture(connection, int(row[0])))
 
 
-def check_managed(target: Target, live: Live | None, known: TargetRow | None) -> None:
-    """A table Stir did not make is only replaced when asked for, and a change of mode is too."""
+def check_mode(target: Target) -> None:
+    """Only what is built may be declared: a table published in another way than it says is worse than an error."""
     if target.mode != "rename":
         raise ContractError(
             f"{target.name}: mode {target.mode!r} is declared but not built yet; declare mode='rename'"
         )
+
+
+def check_managed(target: Target, live: Live | None, known: TargetRow | None) -> None:
+    """A table Stir did not make is only replaced when asked for, and a change of mode is too."""
     managed = known is not None and known.current is not None
     if live is not None and not managed and not target.adopt:
         raise PreflightError(

@@ -6,10 +6,10 @@ Objects live under `prefix/<schema>.<table>/<run>/`; nothing else is ever writte
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import zstandard
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,7 +38,10 @@ class S3Staging:
 
     def folder(self, target: str, run: str | None = None) -> str:
         """The key prefix of a target, or of one run of it."""
-        parts = [self.prefix.strip("/"), quote(target, safe="."), *([run] if run else [])]
+        # Escaped names would come out different on the two sides: ClickHouse decodes an address, boto3 takes keys as
+        # they are. The run's own name tells targets apart that look alike here.
+        plain = re.sub(r"[^A-Za-z0-9._-]", "_", target)
+        parts = [self.prefix.strip("/"), plain, *([run] if run else [])]
         return "/".join(part for part in parts if part) + "/"
 
     def url(self, key: str) -> str:
