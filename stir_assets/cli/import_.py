@@ -80,8 +80,13 @@ def command(
         reports = run_import(client, options, rejected, progress)
     if settings.environment != "prod":
         # Publications read the application's tables; outside production nobody else makes them.
-        with psycopg.connect(settings.postgres_dsn, autocommit=True) as product:
-            create_product_tables(product)
+        try:
+            with psycopg.connect(settings.postgres_dsn, autocommit=True) as product:
+                create_product_tables(product)
+        except psycopg.OperationalError as error:
+            console.print(
+                f"the application's tables were not made, PostgreSQL does not answer: {error}", markup=False
+            )
     print_summary(Console(), reports, rejected)
     failed = [report for report in reports if report.error is not None]
     if failed:
