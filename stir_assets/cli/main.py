@@ -26,7 +26,6 @@ COMMANDS = {
     "plan": ("plan", "Simulate the declared terms against the old cron tiers."),
     "publications": ("publications", "Versions of the serving tables."),
     "rollback": ("rollback", "Put the previous version of a serving table back."),
-    "bench": ("bench", "Benchmarks."),
 }
 
 
