@@ -1,4 +1,4 @@
-"""What one tick of the freshness sensor costs: `python -m stir_assets.bench.tick [ASSETS ...]`.
+"""What one tick of the freshness sensor costs: `stir bench tick [ASSETS ...]`.
 
 Toy assets in layers of a hundred, all built once and then evaluated, on SQLite in memory. Dagster refuses more
 than 500 assets with conditions a sensor: of a larger graph, 500 have conditions.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import statistics
-import sys
 import time
 
+import click
 import dagster as dg
 
 from stir_assets.automation.condition import freshness_driven
@@ -71,14 +71,14 @@ def measure(count: int) -> tuple[float, float, float, int]:
     return took[0], statistics.median(took[1:]), statistics.median(plans), len(cursor or "")
 
 
-def main(arguments: list[str]) -> None:
-    """Prints the table."""
+@click.command()
+@click.argument("assets", nargs=-1, type=int)
+def command(assets: tuple[int, ...]) -> None:
+    """Seconds of a tick over toy graphs of ASSETS assets (default: 200 and 1000)."""
     logging.getLogger("dagster").setLevel(logging.ERROR)
-    print(f"{'assets':>7} {'first tick s':>13} {'next ticks s':>13} {'plan ms':>9} {'cursor KiB':>11}")
-    for count in [int(text) for text in arguments] or SIZES:
+    click.echo(f"{'assets':>7} {'first tick s':>13} {'next ticks s':>13} {'plan ms':>9} {'cursor KiB':>11}")
+    for count in assets or SIZES:
         first, following, planned, cursor = measure(count)
-        print(f"{count:>7} {first:>13.3f} {following:>13.3f} {planned * 1000:>9.1f} {cursor / 1024:>11.1f}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        click.echo(
+            f"{count:>7} {first:>13.3f} {following:>13.3f} {planned * 1000:>9.1f} {cursor / 1024:>11.1f}"
+        )

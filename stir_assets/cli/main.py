@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": ("plan", "Simulate the declared terms against the old cron tiers."),
     "publications": ("publications", "Versions of the serving tables."),
     "rollback": ("rollback", "Put the previous version of a serving table back."),
+    "bench": ("bench", "Measure publication, latency and the rest."),
 }
 
 

@@ -17,7 +17,7 @@ def connected_publisher() -> Publisher:
     staging = S3Staging(
         place.bucket,
         place.prefix,
-        lambda: boto3.client("s3", endpoint_url=place.endpoint, region_name=place.region),
+        lambda: boto3.Session().client("s3", endpoint_url=place.endpoint, region_name=place.region),
         endpoint=place.endpoint,
         region=place.region,
     )

@@ -39,7 +39,7 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
         """The engine, reaching the servers of this configuration."""
 
         def s3() -> Any:
-            return boto3.client("s3", endpoint_url=self.endpoint, region_name=self.region)
+            return boto3.Session().client("s3", endpoint_url=self.endpoint, region_name=self.region)
 
         staging = S3Staging(self.bucket, self.prefix, s3, endpoint=self.endpoint, region=self.region)
         return Publisher(
