@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from enum import Enum
 
 _TOKEN = re.compile(
-    rb"""(?P<space>[\s\x00]+|--[^\n]*|\#[ !][^\n]*|/\*.*?(?:\*/|\Z))
-       |(?P<string>'(?:[^'\\]|\\.|'')*(?:'|\Z))
-       |(?P<quoted>`(?:[^`\\]|\\.|``)*(?:`|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z))
+    rb"""(?P<space>(?:[\s\x00]|\xc2[\x85\xa0]|\xe1\xa0\x8e|\xe2\x80[\x80-\x8d\xa8\xa9\xaf]|\xe2\x81[\x9f\xa0]
+                    |\xe3\x80\x80|\xef\xbb\xbf)+
+                  |(?:--|//|\#[ !])[^\n]*)
+       |(?P<comment>/\*)
+       |(?P<string>'(?:[^'\\]|\\.|'')*(?:'|\Z)|\xe2\x80\x98.*?\xe2\x80\x99)
+       |(?P<quoted>`(?:[^`\\]|\\.|``)*(?:`|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z)|\xe2\x80\x9c.*?\xe2\x80\x9d)
        |(?P<heredoc>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
-       |(?P<word>[A-Za-z_]\w*)
+       |(?P<word>[A-Za-z_][\w$]*)
        |(?P<number>\d[\w.]*)
        |(?P<punct>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_COMMENT_MARK = re.compile(rb"/\*|\*/")
 
 _WITH_OUTPUT = frozenset(
     {
@@ -38,6 +42,8 @@ _WITH_OUTPUT = frozenset(
     }
 )
 _STREAMED = frozenset({b"SELECT", b"WITH", b"FROM", b"("})
+_OPENING = frozenset({b"(", b"[", b"{"})
+_CLOSING = frozenset({b")", b"]", b"}"})
 
 
 class Kind(Enum):
@@ -85,14 +91,26 @@ class Statement:
 
 def tokens(sql: bytes, start: int = 0) -> Iterator[Token]:
     """Lexemes of `sql` without spaces and comments."""
-    for match in _TOKEN.finditer(sql, start):
+    at = start
+    while match := _TOKEN.match(sql, at):
+        at = match.end()
         kind = match.lastgroup or "punct"
-        if kind == "tag":
-            kind = "heredoc"
-        if kind == "space":
-            continue
-        text = match.group()
-        yield Token(kind, text.upper() if kind == "word" else text, match.start(), match.end())
+        if kind == "comment":
+            at = _comment_end(sql, at)
+        elif kind != "space":
+            text = match.group()
+            kind = "heredoc" if kind == "tag" else kind
+            yield Token(kind, text.upper() if kind == "word" else text, match.start(), at)
+
+
+def _comment_end(sql: bytes, at: int) -> int:
+    """Where the comment that opened before `at` ends; such comments nest."""
+    depth = 1
+    for mark in _COMMENT_MARK.finditer(sql, at):
+        depth += 1 if mark.group() == b"/*" else -1
+        if depth == 0:
+            return mark.end()
+    return len(sql)
 
 
 def classify(sql: bytes, *, complete: bool = True) -> Statement:
@@ -104,6 +122,8 @@ def classify(sql: bytes, *, complete: bool = True) -> Statement:
     if first.kind == "word" and first.text == b"INSERT":
         return _classify_insert(sql, stream, complete=complete)
     word = first.text
+    if word == b"WITH" and (into := _insert_behind_with(sql, first.end)):
+        return _classify_insert(sql, tokens(sql, into), complete=complete)
     if word in _STREAMED:
         kind = Kind.STREAM
     elif word in _WITH_OUTPUT:
@@ -113,6 +133,18 @@ def classify(sql: bytes, *, complete: bool = True) -> Statement:
     return Statement(kind, word, needs_more=not complete)
 
 
+def _insert_behind_with(sql: bytes, at: int) -> int | None:
+    """Where `WITH ... INSERT INTO` goes on; None if the WITH belongs to a SELECT."""
+    depth = 0
+    previous = b""
+    for token in tokens(sql, at):
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        if depth == 0 and token.text == b"INTO" and previous == b"INSERT":
+            return token.end
+        previous = token.text
+    return None
+
+
 def _classify_insert(sql: bytes, stream: Iterator[Token], *, complete: bool) -> Statement:  # noqa: C901 - one grammar
     """Find where the rows of an INSERT begin, if it has any."""
     depth = 0
@@ -120,9 +152,9 @@ def _classify_insert(sql: bytes, stream: Iterator[Token], *, complete: bool) -> 
     previous: Token | None = None
     target_seen = False
     for token in stream:
-        if token.text in (b"(", b"[", b"{"):
+        if token.text in _OPENING:
             depth += 1
-        elif token.text in (b")", b"]", b"}"):
+        elif token.text in _CLOSING:
             depth -= 1
         elif depth == 0 and token.kind == "word" and not (previous and previous.text == b"."):
             if not target_seen:
@@ -223,13 +255,14 @@ def output_clauses(sql: bytes) -> OutputClauses:
     found: Token | None = None
     name: Token | None = None
     outfile = False
-    end = len(sql)
+    end = 0  # behind the last lexeme that is no semicolon
     previous: Token | None = None
     for token in tokens(sql):
-        end = token.end
-        if token.text in (b"(", b"[", b"{"):
+        if token.text != b";":
+            end = token.end
+        if token.text in _OPENING:
             depth += 1
-        elif token.text in (b")", b"]", b"}"):
+        elif token.text in _CLOSING:
             depth -= 1
         elif (
             depth == 0
@@ -241,8 +274,6 @@ def output_clauses(sql: bytes) -> OutputClauses:
         elif depth == 0 and token.text == b"OUTFILE" and previous is not None and previous.text == b"INTO":
             outfile = True
         previous = token
-    if previous is not None and previous.text == b";":
-        end = previous.start
     if found is None or name is None or not _ends_query(sql, name.end, end):
         return OutputClauses(sql[:end], None, b"", outfile)
     return OutputClauses(sql[: found.start], sql[name.start : name.end], sql[name.end : end], outfile)
