@@ -13,9 +13,9 @@ from stir_assets.publish import ddl, enrich
 from stir_assets.publish.carry import Carrier, index_tail
 from stir_assets.publish.errors import IncompleteExport, Refused
 from stir_assets.publish.export import Exporter
+from stir_assets.publish.live import Live
 from stir_assets.publish.load import Loaded, Progress, copy_error, copy_slices
 from stir_assets.publish.postgres import Connection, connect, qualified, raw, translate, translated
-from stir_assets.publish.preflight import Live
 from stir_assets.publish.target import Target
 
 
@@ -248,17 +248,13 @@ def secure(connection: Connection, candidate: Candidate, carrier: Carrier | None
         who = sql.Identifier(role) if role else sql.SQL("public")
         connection.execute(sql.SQL("revoke all on {} from {}").format(place, who))
     if carrier is not None:
-        for statement in (*carrier.grants(), *carrier.after_guards()):
+        # A version under a pointer is read through the view's function with the reader's own rights.
+        reading = target.mode == "pointer"
+        for statement in (*carrier.grants(only_reading=reading), *carrier.after_guards()):
             connection.execute(statement)
     else:
-        for grant in target.grants:
-            connection.execute(
-                sql.SQL("grant {} on {} to {}").format(
-                    sql.SQL(", ").join(map(sql.SQL, grant.privileges)),  # type: ignore[arg-type]
-                    place,
-                    sql.SQL("public") if grant.role == "public" else sql.Identifier(grant.role),
-                )
-            )
+        for statement in ddl.grants(target, place):
+            connection.execute(statement)
     owner = target.owner or (carrier.captured["table"]["owner"] if carrier else None)
     if owner is not None:
         _give(connection, candidate, owner)

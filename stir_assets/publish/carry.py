@@ -6,7 +6,6 @@ table's identity, not its name) is found before anything is exported, and refuse
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,17 +24,24 @@ _COMPRESSION = {"p": "pglz", "l": "lz4"}
 _TRIGGER_STATE = {"D": "disable", "R": "enable replica", "A": "enable always"}
 
 
-def capture(connection: Connection, oid: int) -> Captured:
-    """Everything that hangs off a table, as plain data."""
-    row = connection.execute(CAPTURE, {"oid": oid}).fetchone()
+def capture(connection: Connection, oid: int) -> tuple[Captured, str]:
+    """Everything that hangs off a relation, as plain data, and the digest of it that `fingerprint_query` computes."""
+    row = connection.execute(
+        sql.SQL("select found.doc, pg_catalog.md5(found.doc::text) from ({}) as found(doc)").format(
+            _query(oid)
+        )
+    ).fetchone()
     assert row is not None  # noqa: S101 - a select without FROM has one row
-    return row[0]
+    return row[0], row[1]
 
 
 def fingerprint_query(oid: int) -> sql.Composed:
     """SQL for a digest of the capture, to be compared inside the swap, under its locks."""
-    text = CAPTURE.replace("%(oid)s", str(int(oid))).strip()
-    return sql.SQL("(select pg_catalog.md5(({})::text))").format(raw("(" + text + ")"))
+    return sql.SQL("(select pg_catalog.md5(({})::text))").format(_query(oid))
+
+
+def _query(oid: int) -> sql.SQL:
+    return raw(CAPTURE.replace("%(oid)s", str(int(oid))).strip())
 
 
 def blocking_objects(connection: Connection, oid: int) -> list[str]:
@@ -161,7 +167,7 @@ class Carrier:
                 yield from self._column(column, described)
         if self.captured["table"]["options"]:
             yield sql.SQL("alter table {} set ({})").format(
-                self.place, raw(_options(self.captured["table"]["options"]))
+                self.place, raw(reloptions(self.captured["table"]["options"]))
             )
         if self.captured["table"]["comment"] and "" not in described:
             yield sql.SQL("comment on table {} is {}").format(
@@ -182,7 +188,7 @@ class Carrier:
         if column["statistics"] is not None and column["statistics"] >= 0:
             yield alter + sql.SQL("set statistics {}").format(sql.Literal(column["statistics"]))
         if column["options"]:
-            yield alter + sql.SQL("set ({})").format(raw(_options(column["options"])))
+            yield alter + sql.SQL("set ({})").format(raw(reloptions(column["options"])))
         if column["comment"] and column["name"] not in described:
             yield sql.SQL("comment on column {} is {}").format(
                 sql.Identifier(self.schema, self.version, column["name"]), sql.Literal(column["comment"])
@@ -235,21 +241,28 @@ class Carrier:
             text += sql.SQL(" with check ({})").format(raw(policy["check"]))
         return text
 
-    def grants(self) -> Iterator[sql.Composed]:
-        """The live table's privileges, grant by grant."""
-        for item in self.captured["acl"]:
-            column = (
-                sql.SQL(" ({})").format(sql.Identifier(item["column"])) if item["column"] else sql.SQL("")
-            )
-            if item["column"] and item["column"] not in self.columns:
-                continue
-            yield sql.SQL("grant {}{} on {} to {}{}").format(
-                raw(item["privilege"]),
-                column,
-                self.place,
-                sql.Identifier(item["grantee"]) if item["grantee"] else sql.SQL("public"),
-                sql.SQL(" with grant option") if item["grantable"] else sql.SQL(""),
-            )
+    def grants(self, *, only_reading: bool = False) -> Iterator[sql.Composed]:
+        """The live relation's privileges on the candidate, grant by grant."""
+        return grants(self.captured["acl"], self.place, self.columns, only_reading=only_reading)
+
+
+def grants(
+    acl: Sequence[Captured], place: sql.Composable, columns: frozenset[str], *, only_reading: bool = False
+) -> Iterator[sql.Composed]:
+    """Captured privileges as GRANTs on `place`; those on columns it does not have are left out."""
+    for item in acl:
+        if item["column"] and item["column"] not in columns:
+            continue
+        if only_reading and item["privilege"] != "SELECT":
+            continue
+        column = sql.SQL(" ({})").format(sql.Identifier(item["column"])) if item["column"] else sql.SQL("")
+        yield sql.SQL("grant {}{} on {} to {}{}").format(
+            raw(item["privilege"]),
+            column,
+            place,
+            sql.Identifier(item["grantee"]) if item["grantee"] else sql.SQL("public"),
+            sql.SQL(" with grant option") if item["grantable"] else sql.SQL(""),
+        )
 
 
 def views_outermost_first(captured: Captured) -> list[tuple[str, str]]:
@@ -262,7 +275,7 @@ def rebind(captured: Captured) -> Iterator[sql.Composed]:
     for view in captured["views"]:
         if view["direct"]:
             options = (
-                sql.SQL(" with ({})").format(raw(_options(view["options"])))
+                sql.SQL(" with ({})").format(raw(reloptions(view["options"])))
                 if view["options"]
                 else sql.SQL("")
             )
@@ -290,12 +303,7 @@ def index_tail(definition: str) -> str:
     return definition.split("INDEX ")[0] + definition[definition.index(" USING ") :]
 
 
-def digest_of(text: str) -> str:
-    """The md5 that `fingerprint_query` computes."""
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def _options(items: Sequence[str]) -> str:
+def reloptions(items: Sequence[str]) -> str:
     """`['fillfactor=90']` as SQL; values are quoted because some are words."""
     pairs = [item.partition("=") for item in items]
     return ", ".join(f"{name} = '{value}'" for name, _, value in pairs)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from stir_assets.publish import candidate as build
-from stir_assets.publish import ddl, preflight, swap
+from stir_assets.publish import ddl, live, preflight, swap
 from stir_assets.publish.errors import Session
+from stir_assets.publish.live import Live
 from stir_assets.publish.manifest import Manifest, TargetRow
 from stir_assets.publish.modes import rename
+from stir_assets.publish.modes.script import Change
 from stir_assets.publish.postgres import connect, translated
-from stir_assets.publish.preflight import Live, Plan
+from stir_assets.publish.preflight import Plan
 from stir_assets.publish.publication import Progress
 
 if TYPE_CHECKING:
@@ -27,35 +29,35 @@ def cut_over(work: Pipeline, plan: Plan, known: TargetRow) -> swap.SwapResult:
     """Swap the candidate in. A grant, view or index added meanwhile is carried too, then the swap tried again."""
     for _ in range(_REBUILDS):
         try:
-            return _swap(work, plan.live, known)
+            return _swap(work, plan, known)
         except swap.CarriedChanged:
             with translated(f"{work.target.name}: carrying a change made meanwhile"):
-                plan.live = preflight.find_live(work.connection, work.target)
+                plan.live = live.find(work.connection, work.manifest, work.target)
                 if plan.live is not None:
-                    preflight.check_carry(work.connection, work.target, plan.live)
+                    preflight.check_carry(work.connection, work.target, plan.live, plan.columns)
                 build.refresh(work.connection, work.candidate, plan.live)
     raise preflight.PreflightError(
         work.target.name, "what depends on the table keeps changing; publish again"
     )
 
 
-def _swap(work: Pipeline, live: Live | None, known: TargetRow) -> swap.SwapResult:
-    config, target, candidate = work.config, work.target, work.candidate
-    old = known.current or (ddl.version_name(target, f"adopted-{live.oid}", 0) if live else None)
+def _swap(work: Pipeline, plan: Plan, known: TargetRow) -> swap.SwapResult:
+    config, target, candidate, was = work.config, work.target, work.candidate, plan.live
+    old = known.current or (ddl.version_name(target, f"adopted-{was.oid}", 0) if was else None)
+    change = Change(
+        target,
+        config.private_schema,
+        work.version,
+        plan.columns,
+        candidate.names,
+        candidate.statistics,
+        was,
+        old,
+    )
     statements: list[sql.Composable] = [
         swap.fence(config.private_schema, target.name, work.version, old, known.seq, target.mode),
-        *rename.script(
-            schema=target.schema,
-            table=target.table,
-            private=config.private_schema,
-            version=work.version,
-            names=candidate.names,
-            statistics=candidate.statistics,
-            live=live,
-            old_version=old or "",
-            check=rename.guard(work.connection, live) if live else None,
-        ),
-        *_bookkeeping(work, live, known, old),
+        *change.statements(),
+        *_bookkeeping(work, was, known, old),
     ]
 
     def committed() -> bool:
@@ -68,25 +70,25 @@ def _swap(work: Pipeline, live: Live | None, known: TargetRow) -> swap.SwapResul
         work.on_progress(Progress("swap", f"attempt {attempt} gave way to {who}"))
         work.manifest.update(work.version)
 
-    relations = _relations(work, live)
+    relations = _relations(work, was)
     return swap.run(
         work.connection, target.name, statements, config.swap, relations, committed=committed, waiting=waiting
     )
 
 
-def _relations(work: Pipeline, live: Live | None) -> list[int]:
-    if live is None:
+def _relations(work: Pipeline, was: Live | None) -> list[int]:
+    if was is None:
         return []
-    names = [f"{v['schema']}.{v['name']}" for v in live.captured["views"]]
+    names = [f"{v['schema']}.{v['name']}" for v in was.captured["views"]]
     rows = work.connection.execute(
         "select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
         "where n.nspname || '.' || c.relname = any(%s)",
         (names,),
     ).fetchall()
-    return [live.oid, *(row[0] for row in rows)]
+    return [was.oid, *(row[0] for row in rows)]
 
 
-def _bookkeeping(work: Pipeline, live: Live | None, known: TargetRow, old: str | None) -> list[sql.Composed]:
+def _bookkeeping(work: Pipeline, was: Live | None, known: TargetRow, old: str | None) -> list[sql.Composed]:
     """The manifest's side of the swap, in its transaction."""
     schema = sql.Identifier(work.config.private_schema)
     names = {
@@ -106,7 +108,7 @@ def _bookkeeping(work: Pipeline, live: Live | None, known: TargetRow, old: str |
             sql.Literal(work.version),
         )
     ]
-    if live is None or old is None:
+    if was is None or old is None:
         return statements
     if known.current is None:
         statements.append(
@@ -114,20 +116,20 @@ def _bookkeeping(work: Pipeline, live: Live | None, known: TargetRow, old: str |
                 "insert into {}.run (version, target, run_id, attempt, mode, state, published_at) "
                 "values ({}, {}, {}, 0, 'rename', 'adopted', null)"
             ).format(
-                schema, sql.Literal(old), sql.Literal(work.target.name), sql.Literal(f"adopted-{live.oid}")
+                schema, sql.Literal(old), sql.Literal(work.target.name), sql.Literal(f"adopted-{was.oid}")
             )
         )
-    statements.append(names_left_behind(work.config.private_schema, live, old))
+    statements.append(names_left_behind(work.config.private_schema, was, old))
     return statements
 
 
-def names_left_behind(private: str, live: Live, version: str) -> sql.Composed:
+def names_left_behind(private: str, was: Live, version: str) -> sql.Composed:
     """Record under which names the indexes of the version that leaves can be found, for a way back."""
     left = {
-        "indexes": rename.recorded_names(live.captured, version),
+        "indexes": rename.recorded_names(was.captured, version),
         "statistics": [
             [item["schema"], item["name"], ddl.versioned(item["name"], version)]
-            for item in live.captured["statistics"]
+            for item in was.captured["statistics"]
         ],
     }
     return sql.SQL("update {}.run set names = names || {} where version = {}").format(

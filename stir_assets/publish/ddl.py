@@ -35,6 +35,12 @@ def version_name(target: Target, run_id: str, attempt: int) -> str:
     return f"{cut}__v{digest(target.name, run_id, attempt)}"
 
 
+def pointer_name(target: str, table: str, columns: Iterable[tuple[str, str]]) -> str:
+    """The private name of the function, and of its row type, that a pointer with these columns reads through."""
+    cut = table.encode()[:40].decode(errors="ignore")
+    return f"{cut}__p{digest(target, *(part for column in columns for part in column))}"
+
+
 def versioned(name: str, version: str) -> str:
     """The name an index or constraint has while its table is not the live one."""
     suffix = "__" + version.rsplit("__v", 1)[-1]
@@ -143,6 +149,16 @@ def comments(target: Target, schema: str, table: str) -> Iterable[sql.Composed]:
             yield sql.SQL("comment on column {} is {}").format(
                 sql.Identifier(schema, table, column.name), sql.Literal(column.description)
             )
+
+
+def grants(target: Target, place: sql.Composable) -> Iterable[sql.Composed]:
+    """The declared privileges, for a relation that has none yet."""
+    for grant in target.grants:
+        yield sql.SQL("grant {} on {} to {}").format(
+            sql.SQL(", ").join(map(raw, grant.privileges)),
+            place,
+            sql.SQL("public") if grant.role == "public" else sql.Identifier(grant.role),
+        )
 
 
 def contract(target: Target, formatted_types: Mapping[str, str]) -> list[list[str | bool]]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from psycopg import pq, sql
 
 from stir_assets.publish import candidate as build
-from stir_assets.publish import ddl, guards, janitor, lock, preflight, snapshot
+from stir_assets.publish import ddl, guards, janitor, live, lock, preflight, snapshot
 from stir_assets.publish.candidate import Candidate
 from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.config import PublisherConfig
@@ -120,16 +120,16 @@ class Pipeline:
         pg_types = preflight.declared_types(connection, target)
         preflight.check_requirements(connection, target)
         known = self.manifest.ensure_target(target.name, target.mode)
-        live = preflight.find_live(connection, target)
+        was = live.find(connection, self.manifest, target)
         warnings: list[str] = []
-        if live is not None:
-            preflight.check_managed(target, live, known)
-            preflight.check_carry(connection, target, live)
-            warnings = preflight.check_contract(target, live, pg_types)
+        if was is not None:
+            preflight.check_managed(target, was, known)
+            preflight.check_carry(connection, target, was, tuple(pg_types.items()))
+            warnings = preflight.check_contract(target, was, pg_types)
         expressions, kinds = preflight.plan_export(
             self.clickhouse, target, self.source, self.config.source_database
         )
-        return Plan(target, expressions, kinds, pg_types, live, warnings), known
+        return Plan(target, expressions, kinds, pg_types, was, warnings), known
 
     def _publish(self, plan: Plan, known: TargetRow) -> Publication:
         self.warnings += plan.warnings

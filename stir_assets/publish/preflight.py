@@ -13,23 +13,15 @@ from stir_assets.publish import carry, ddl
 from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.clickhouse_types import parse_type
 from stir_assets.publish.errors import ContractError, ExportFailed, PreflightError
+from stir_assets.publish.live import Live
 from stir_assets.publish.manifest import TargetRow
+from stir_assets.publish.modes.script import keeps_view
 from stir_assets.publish.postgres import Connection, translate, translated
 from stir_assets.publish.snapshot import relation_sql
 from stir_assets.publish.target import Column, TableSource, Target
 from stir_assets.publish.types import export_expression
 
 MIN_SERVER = 140000
-
-
-@dataclass(frozen=True)
-class Live:
-    """The relation that has the target's name now."""
-
-    oid: int
-    kind: str
-    columns: list[list[Any]]
-    captured: carry.Captured
 
 
 @dataclass
@@ -42,6 +34,11 @@ class Plan:
     pg_types: dict[str, str]
     live: Live | None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Names and types of the published columns, as PostgreSQL prints them."""
+        return tuple(self.pg_types.items())
 
 
 def plan_export(
@@ -151,38 +148,36 @@ def _check_owner(connection: Connection, target: Target) -> None:
         )
 
 
-def find_live(connection: Connection, target: Target) -> Live | None:
-    """The relation of that name with its columns and dependents, None when there is none."""
-    row = connection.execute(
-        "select c.oid, c.relkind, (select coalesce(jsonb_agg(jsonb_build_array(a.attname, "
-        "pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull) order by a.attnum), '[]') "
-        "from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) "
-        "from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
-        "where n.nspname = %s and c.relname = %s",
-        (target.schema, target.table),
-    ).fetchone()
-    if row is None:
-        return None
-    return Live(int(row[0]), row[1], row[2], carry.capture(connection, int(row[0])))
-
-
 def check_mode(target: Target) -> None:
     """Only what is built may be declared: a table published in another way than it says is worse than an error."""
-    if target.mode != "rename":
+    if target.mode not in ("rename", "pointer"):
         raise ContractError(
             f"{target.name}: mode {target.mode!r} is declared but not built yet; declare mode='rename'"
         )
 
 
-def check_managed(target: Target, live: Live | None, known: TargetRow | None) -> None:
+def check_managed(target: Target, live: Live, known: TargetRow) -> None:
     """A table Stir did not make is only replaced when asked for, and a change of mode is too."""
-    managed = known is not None and known.current is not None
-    if live is not None and not managed and not target.adopt:
+    if known.current is None:
+        if live.kind != "r":
+            raise PreflightError(
+                target.name,
+                "something of that name exists which is no plain table; only a plain table can be adopted. "
+                "Rename it or drop it",
+            )
+        if not target.adopt:
+            raise PreflightError(
+                target.name,
+                "a table of that name exists which was not published by Stir; declare adopt=True to replace it",
+            )
+        return
+    if (live.kind == "v") != (known.mode == "pointer"):
         raise PreflightError(
             target.name,
-            "a table of that name exists which was not published by Stir; declare adopt=True to replace it",
+            f"it was published with mode {known.mode!r}, but what has its name now is of relkind {live.kind!r}: "
+            "somebody replaced it. Rename that and publish again",
         )
-    if managed and known is not None and known.mode != target.mode and not target.allow_mode_change:
+    if known.mode != target.mode and not target.allow_mode_change:
         raise PreflightError(
             target.name,
             f"it is published with mode {known.mode!r}, the declaration says {target.mode!r}; "
@@ -190,17 +185,27 @@ def check_managed(target: Target, live: Live | None, known: TargetRow | None) ->
         )
 
 
-def check_carry(connection: Connection, target: Target, live: Live) -> None:
+def check_carry(
+    connection: Connection, target: Target, live: Live, columns: tuple[tuple[str, str], ...]
+) -> None:
     """Refuse dependents a swap cannot carry. The only one who loses is the publication, not the dependents."""
-    objects = carry.blocking_objects(connection, live.oid)
+    in_place = keeps_view(target, live, columns)
+    objects = [*live.strays]
+    for oid in {live.rows_oid} if in_place else {oid for oid, _ in live.marks}:
+        objects += carry.blocking_objects(connection, oid)
+    if target.mode == "pointer":
+        objects += [f"publication {item['name']} of the table" for item in live.captured["publications"]]
+    if live.view is not None and not in_place:
+        objects += [f"trigger {item['name']} on the view" for item in live.view["triggers"]]
+        objects += [f"rule {item['name']} on the view" for item in live.view["rules"]]
     if objects:
         raise PreflightError(
             target.name,
-            "objects depend on the table's identity and would be left behind by a swap; drop them, or publish "
+            "objects depend on the identity of the table and would be left behind by a swap; drop them, or publish "
             "with mode 'diff'",
             objects,
         )
-    foreign = carry.foreign_owned(live.captured)
+    foreign = [] if in_place else carry.foreign_owned(live.captured)
     if foreign:
         raise PreflightError(
             target.name, "dependent objects belong to roles the publishing role is no member of", foreign

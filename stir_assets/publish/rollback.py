@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from psycopg import sql
+
 from stir_assets.publish import candidate as build
-from stir_assets.publish import lock, preflight, swap
+from stir_assets.publish import live, lock, preflight, swap
 from stir_assets.publish.candidate import Candidate
 from stir_assets.publish.config import PublisherConfig
 from stir_assets.publish.cutover import names_left_behind
 from stir_assets.publish.errors import NothingToRollBack
 from stir_assets.publish.manifest import Manifest, RunRow, TargetRow
-from stir_assets.publish.modes import rename
+from stir_assets.publish.modes.script import Change
 from stir_assets.publish.postgres import Connection, connect, translated
 from stir_assets.publish.target import Column, Target
 
@@ -39,13 +41,17 @@ def roll_back(config: PublisherConfig, name: str) -> str:
 
 def _swap(config: PublisherConfig, connection: Connection, manifest: Manifest, name: str) -> str:
     known, back = _previous(manifest, name)
+    columns = live.columns_of(connection, config.private_schema, back.version)
+    if columns is None:
+        raise NothingToRollBack(f"{name}: its previous version {back.version} was dropped; publish it again")
     schema, table = name.split(".", 1)
-    probe = Target(schema, table, (Column("any", "text"),))
-    live = preflight.find_live(connection, probe)
-    if live is None or known.current is None:
+    mode = "pointer" if known.mode == "pointer" else "rename"
+    target = Target(schema, table, tuple(Column(column, kind) for column, kind, _ in columns), mode=mode)
+    was = live.find(connection, manifest, target)
+    if was is None or known.current is None:
         raise NothingToRollBack(f"{name} does not exist any more; publish it again")
-    target = Target(schema, table, tuple(Column(column, kind) for column, kind, _ in live.columns))
-    preflight.check_carry(connection, target, live)
+    pairs = tuple((column, kind) for column, kind, _ in columns)
+    preflight.check_carry(connection, target, was, pairs)
     stored: dict[str, Any] = dict(back.names)
     candidate = Candidate(
         target,
@@ -54,21 +60,25 @@ def _swap(config: PublisherConfig, connection: Connection, manifest: Manifest, n
         names=dict(stored.get("indexes", {})),
         statistics=[(str(home), str(public), str(own)) for home, public, own in stored.get("statistics", [])],
     )
-    build.refresh(connection, candidate, live)
+    # Somebody may still read the version that comes back; nobody else waits for this lock.
+    connection.execute(
+        sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{round(config.swap.budget * 1000)}ms"))
+    )
+    build.refresh(connection, candidate, was)
+    change = Change(
+        target,
+        config.private_schema,
+        back.version,
+        pairs,
+        candidate.names,
+        candidate.statistics,
+        was,
+        known.current,
+    )
     statements = [
         swap.fence(config.private_schema, name, back.version, known.current, known.seq, known.mode),
-        *rename.script(
-            schema=schema,
-            table=table,
-            private=config.private_schema,
-            version=back.version,
-            names=candidate.names,
-            statistics=candidate.statistics,
-            live=live,
-            old_version=known.current,
-            check=rename.guard(connection, live),
-        ),
-        names_left_behind(config.private_schema, live, known.current),
+        *change.statements(),
+        names_left_behind(config.private_schema, was, known.current),
     ]
 
     def committed() -> bool:
@@ -77,7 +87,7 @@ def _swap(config: PublisherConfig, connection: Connection, manifest: Manifest, n
             return row is not None and row.current == back.version
 
     swap.run(
-        connection, name, statements, config.swap, [live.oid], committed=committed, waiting=lambda *_: None
+        connection, name, statements, config.swap, [was.oid], committed=committed, waiting=lambda *_: None
     )
     return back.version
 

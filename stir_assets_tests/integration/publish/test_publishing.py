@@ -428,8 +428,8 @@ def test_a_backend_that_is_terminated_during_the_load_leaves_the_live_table(desk
 
 def test_a_mode_that_is_not_built_is_refused(desk: Desk) -> None:
     desk.fill(1)
-    with pytest.raises(ContractError, match="mode 'pointer'"):
-        desk.publish(mode="pointer")
+    with pytest.raises(ContractError, match="mode 'diff'"):
+        desk.publish(mode="diff")
 
 
 def test_a_table_that_stir_did_not_make_is_only_taken_when_asked(desk: Desk) -> None:
