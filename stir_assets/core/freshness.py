@@ -6,6 +6,9 @@ Two forms, and no third:
 - a deadline, `{deadline: "20:15 UTC", lookback: 26h}`: served anew by that time every day, from data not older
   than `lookback` at any time.
 
+To either, `every: 2h` adds an aim that is shorter than the promise: the table is refreshed so often while its
+inputs have news. Nobody is told when an aim is missed.
+
 `parse_terms` is the only place that reads them; its errors name where they stand.
 """
 
@@ -14,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from stir_assets.core.durations import format_duration, parse_duration
@@ -22,37 +25,59 @@ from stir_assets.errors import ConfigError
 
 _DEADLINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d) UTC")
 _SHORTEST = timedelta(seconds=60)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class WindowTerms:
-    """The data's lag stays under `fail`; from `warn` on the promise is at risk. 1 minute <= warn < fail."""
+    """The data's lag stays under `fail`; from `warn` on the promise is at risk. 1 minute <= warn < fail.
+
+    `every`, shorter than `warn`, is the lag aimed at.
+    """
 
     warn: timedelta
     fail: timedelta
+    every: timedelta | None = None
+
+    @property
+    def pace(self) -> timedelta:
+        """The lag that a refresh should come before."""
+        return self.every or self.warn
 
     def __str__(self) -> str:
-        return f"within {format_duration(self.fail)} (warn {format_duration(self.warn)})"
+        return f"within {format_duration(self.fail)} (warn {format_duration(self.warn)}){_aim(self.every)}"
 
 
 @dataclass(frozen=True)
 class DeadlineTerms:
-    """Served anew by `deadline` (UTC wall time) every day; the data's lag never exceeds `lookback`."""
+    """Served anew by `deadline` (UTC wall time) every day; the data's lag never exceeds `lookback`.
+
+    `every`, shorter than a day, is the lag aimed at; without it the table is refreshed once a day.
+    """
 
     deadline: time
     lookback: timedelta
+    every: timedelta | None = None
 
-    def last_deadline(self, now: datetime) -> datetime:
-        """The most recent deadline at or before `now` (timezone-aware)."""
-        today = datetime.combine(now.astimezone(UTC).date(), self.deadline, tzinfo=UTC)
-        return today if today <= now else today - timedelta(days=1)
+    @property
+    def pace(self) -> timedelta:
+        """The lag that a refresh should come before."""
+        return self.every or _DAY
 
-    def next_deadline(self, now: datetime) -> datetime:
-        """The first deadline after `now` (timezone-aware)."""
-        return self.last_deadline(now) + timedelta(days=1)
+    def last_before(self, now: float) -> float:
+        """The most recent deadline at or before `now`, both in seconds since the epoch."""
+        # Days of the epoch begin at midnight UTC and have 86,400 seconds each.
+        after_midnight = self.deadline.hour * 3600 + self.deadline.minute * 60
+        return (now - after_midnight) // 86_400 * 86_400 + after_midnight
 
     def __str__(self) -> str:
-        return f"by {self.deadline:%H:%M} UTC daily, within {format_duration(self.lookback)}"
+        return (
+            f"by {self.deadline:%H:%M} UTC daily, within {format_duration(self.lookback)}{_aim(self.every)}"
+        )
+
+
+def _aim(every: timedelta | None) -> str:
+    return f", aims at {format_duration(every)}" if every else ""
 
 
 FreshnessTerms = WindowTerms | DeadlineTerms
@@ -67,14 +92,14 @@ def parse_terms(raw: Any, *, where: str) -> FreshnessTerms | None:
         return None
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where}: freshness is {raw!r}; write {{warn: 15m, fail: 30m}} or a deadline")
-    keys = set(raw)
+    keys = set(raw) - {"every"}
     if keys == {"warn", "fail"}:
         return _window(raw, where)
     if keys == {"deadline", "lookback"}:
         return _deadline(raw, where)
     raise ConfigError(
-        f"{where}: freshness has the keys {', '.join(sorted(map(str, keys)))}; "
-        'write {warn: 15m, fail: 30m} or {deadline: "20:15 UTC", lookback: 26h}'
+        f"{where}: freshness has the keys {', '.join(sorted(map(str, raw)))}; "
+        'write {warn: 15m, fail: 30m} or {deadline: "20:15 UTC", lookback: 26h}, to either `every` if you like'
     )
 
 
@@ -88,7 +113,7 @@ def _window(raw: Mapping[str, Any], where: str) -> WindowTerms:
         raise ConfigError(
             f"{where}: freshness.warn ({raw['warn']}) is under a minute, the shortest term there is"
         )
-    return WindowTerms(warn=warn, fail=fail)
+    return WindowTerms(warn, fail, _every(raw, warn, f"warn ({raw['warn']})", where))
 
 
 def _deadline(raw: Mapping[str, Any], where: str) -> DeadlineTerms:
@@ -101,7 +126,19 @@ def _deadline(raw: Mapping[str, Any], where: str) -> DeadlineTerms:
             f"{where}: freshness.lookback ({raw['lookback']}) must be longer than 24h, or a daily table breaks "
             "its promise every day just before the deadline"
         )
-    return DeadlineTerms(deadline=time(int(match[1]), int(match[2])), lookback=lookback)
+    return DeadlineTerms(time(int(match[1]), int(match[2])), lookback, _every(raw, _DAY, "a day", where))
+
+
+def _every(raw: Mapping[str, Any], below: timedelta, named: str, where: str) -> timedelta | None:
+    if raw.get("every") is None:
+        return None
+    every = _duration(raw["every"], "every", where)
+    if not _SHORTEST <= every < below:
+        raise ConfigError(
+            f"{where}: freshness.every ({raw['every']}) must be at least a minute and shorter than {named}, "
+            "or leave it out"
+        )
+    return every
 
 
 def _duration(text: Any, name: str, where: str) -> timedelta:
@@ -111,11 +148,20 @@ def _duration(text: Any, name: str, where: str) -> timedelta:
         raise ConfigError(f"{where}: freshness.{name}: {error}") from None
 
 
-def within(*, warn: str, fail: str) -> WindowTerms:
+def within(*, warn: str, fail: str, every: str | None = None) -> WindowTerms:
     """Terms in Python: `within(warn="30m", fail="60m")`. Raises `ConfigError` like `parse_terms`."""
-    return _window({"warn": warn, "fail": fail}, "declaration")
+    return _window({"warn": warn, "fail": fail, "every": every}, "declaration")
 
 
-def daily_by(deadline: str, *, lookback: str) -> DeadlineTerms:
+def daily_by(deadline: str, *, lookback: str, every: str | None = None) -> DeadlineTerms:
     """Terms in Python: `daily_by("20:15 UTC", lookback="26h")`. Raises `ConfigError` like `parse_terms`."""
-    return _deadline({"deadline": deadline, "lookback": lookback}, "declaration")
+    return _deadline({"deadline": deadline, "lookback": lookback, "every": every}, "declaration")
+
+
+def terms_as_written(terms: FreshnessTerms) -> dict[str, str]:
+    """The mapping form of `terms`, as it would stand in a yml."""
+    if isinstance(terms, DeadlineTerms):
+        raw = {"deadline": f"{terms.deadline:%H:%M} UTC", "lookback": format_duration(terms.lookback)}
+    else:
+        raw = {"warn": format_duration(terms.warn), "fail": format_duration(terms.fail)}
+    return raw | ({"every": format_duration(terms.every)} if terms.every else {})

@@ -8,8 +8,7 @@ import dagster as dg
 
 from stir_assets.automation.data_times import DataTimeKeeper, data_time_metadata
 from stir_assets.automation.graph import terms_metadata
-from stir_assets.core.durations import format_duration
-from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms
+from stir_assets.core.freshness import terms_as_written
 from stir_assets.io_managers.relation import Relation
 from stir_assets.keys import model_key, serving_key
 from stir_assets.policies import freshness_policy
@@ -59,10 +58,3 @@ def build_serving_asset(table: ServingTable, environment: ServingEnvironment) ->
         yield dg.Output(relation, metadata=data_time_metadata(time))
 
     return publish
-
-
-def terms_as_written(terms: FreshnessTerms) -> dict[str, str]:
-    """The mapping form of `terms`, as it would stand in a yml."""
-    if isinstance(terms, DeadlineTerms):
-        return {"deadline": f"{terms.deadline:%H:%M} UTC", "lookback": format_duration(terms.lookback)}
-    return {"warn": format_duration(terms.warn), "fail": format_duration(terms.fail)}

@@ -67,7 +67,8 @@ class _Check:
         runs = f"the runs in front of it {_words(lead)}"
         origin = f"{source} may be {_words(source_lag)} old while it keeps its own promise"
         if isinstance(terms, DeadlineTerms):
-            needed = source_lag + _DAY + lead + self.policy.deadline_slack
+            pace = node.pace if terms.every else _DAY + self.policy.deadline_slack
+            needed = source_lag + pace + lead
             allowed = terms.lookback.total_seconds()
             if lead > _LONGEST_LEAD:
                 return Impossible(node.key, terms, f"{runs}, longer than half a day", lead)

@@ -56,6 +56,19 @@ class Node:
     def lane(self) -> Lane:
         return lane_of(self.terms)
 
+    @cached_property
+    def pace(self) -> float:
+        """Seconds of lag that a refresh should come before; infinite without terms."""
+        return math.inf if self.terms is None else self.terms.pace.total_seconds()
+
+    @cached_property
+    def longest_lag(self) -> float:
+        """Seconds of lag at which the promise is broken; infinite without terms."""
+        if self.terms is None:
+            return math.inf
+        longest = self.terms.fail if isinstance(self.terms, WindowTerms) else self.terms.lookback
+        return longest.total_seconds()
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -66,6 +79,9 @@ class Graph:
     children: Mapping[str, tuple[str, ...]] = field(repr=False)
     wanted_every: Mapping[str, float] = field(repr=False)
     """Seconds between refreshes that the shortest promise among an asset and its readers asks for."""
+    _pulls: dict[Policy, Mapping[str, tuple[tuple[str, float], ...]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def position(self) -> Mapping[str, int]:
@@ -94,6 +110,26 @@ class Graph:
             for key, node in self.nodes.items()
         }
 
+    def pulls(self, policy: Policy) -> Mapping[str, tuple[tuple[str, float], ...]]:
+        """The inputs that each node's runs take along when they are stale, with how long they must have rested.
+
+        An input built a moment ago, or refreshed all the time for a shorter promise, is fresh enough as it is; a
+        paced one is only built along when it never was.
+        """
+        if policy not in self._pulls:
+            self._pulls[policy] = {
+                key: tuple((dep, self._rest(key, dep, policy)) for dep in inputs)
+                for key, inputs in self.inputs.items()
+            }
+        return self._pulls[policy]
+
+    def _rest(self, key: str, dep: str, policy: Policy) -> float:
+        if dep not in self.aging[key]:
+            return math.inf
+        wanted, every = self.wanted_every[key], self.wanted_every[dep]
+        just_now = min(policy.coalesce * wanted, policy.just_built)
+        return max(just_now, every if every < wanted else 0.0)
+
     @staticmethod
     def of(nodes: Iterable[Node]) -> Graph:
         """Builds the order; raises `ValueError` naming a cycle. Unknown deps are ignored (other locations)."""
@@ -121,14 +157,8 @@ class Graph:
         for key in reversed(order):
             node = by_key[key]
             readers = [every[child] for child in children[key] if by_key[child].paced or not node.paced]
-            every[key] = min([_period(node.terms), *readers])
+            every[key] = min([node.pace, *readers])
         return Graph(by_key, tuple(order), {key: tuple(found) for key, found in children.items()}, every)
-
-
-def _period(terms: FreshnessTerms | None) -> float:
-    if terms is None:
-        return math.inf
-    return terms.warn.total_seconds() if isinstance(terms, WindowTerms) else 86_400.0
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ One tick, in order:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms, WindowTerms
+from stir_assets.core.freshness import DeadlineTerms
 from stir_assets.core.scheduling.data_time import contained
 from stir_assets.core.scheduling.model import (
     Build,
@@ -65,6 +64,9 @@ class _Due:
 class _Tick:
     def __init__(self, now: float, graph: Graph, state: State, policy: Policy) -> None:
         self.now, self.graph, self.state, self.policy = now, graph, state, policy
+        self.pulls = graph.pulls(policy)
+        self.pulled: dict[str, list[str]] = {}
+        """Inputs that a run of each asset takes along when they are stale."""
         self.stale: dict[str, bool] = {}
         self.path: dict[str, float] = {}
         self.possible: dict[str, float | None] = {}
@@ -96,31 +98,19 @@ class _Tick:
             self.stale[key], self.path[key] = False, 0.0
             self.possible[key] = build.data_time if build else None
             return
-        stale_inputs = [dep for dep in self._pulled_inputs(node) if self.stale[dep]]
-        self.stale[key] = (
-            build is None
-            or bool(stale_inputs)
-            or any(input_changed(self.graph, self.state, key, dep) for dep in node.deps)
-        )
-        self.path[key] = self._seconds(key) + max((self.path[dep] for dep in stale_inputs), default=0)
+        builds, longest = self.state.builds, 0.0
+        pulled = self.pulled[key] = [
+            dep
+            for dep, rest in self.pulls[key]
+            if (found := builds.get(dep)) is None or self.now - found.built_at >= rest
+        ]
+        stale = build is None
+        for dep in pulled:
+            if self.stale[dep]:
+                stale, longest = True, max(longest, self.path[dep])
+        self.stale[key] = stale or any(input_changed(self.graph, self.state, key, dep) for dep in node.deps)
+        self.path[key] = self._seconds(key) + longest
         self.possible[key] = contained(self.graph, key, self.possible)
-
-    def _pulled_inputs(self, node: Node) -> list[str]:
-        """Inputs that a run of `node` takes along when they are stale."""
-        builds, every, aging = self.state.builds, self.graph.wanted_every, self.graph.aging[node.key]
-        wanted = every[node.key]
-        just_now = min(self.policy.coalesce * wanted, self.policy.just_built)
-        pulled = []
-        for dep in self.graph.inputs[node.key]:
-            build = builds.get(dep)
-            if build is None:
-                pulled.append(dep)
-            elif dep in aging:
-                # Built a moment ago, or refreshed all the time for a shorter promise: fresh enough as it is.
-                rested = self.now - build.built_at
-                if rested >= just_now and not (rested < every[dep] < wanted):
-                    pulled.append(dep)
-        return pulled
 
     def _seconds(self, key: str) -> float:
         return self.state.seconds.get(key, self.policy.default_seconds)
@@ -138,28 +128,28 @@ class _Tick:
             return None
         if build is None:
             # Never built: due at once, but after every promise that is about to break.
-            return _Due(key, self.now, 1.0 + _span(node.terms) / (365 * 86_400))
-        if isinstance(node.terms, WindowTerms):
-            return self._window_due(node, node.terms, build)
-        return self._deadline_due(node, node.terms, build)
+            return _Due(key, self.now, 1.0 + node.longest_lag / (365 * 86_400))
+        if isinstance(node.terms, DeadlineTerms) and node.terms.every is None:
+            return self._deadline_due(node, node.terms, build)
+        return self._window_due(node, build)
 
-    def _window_due(self, node: Node, terms: WindowTerms, build: Build) -> _Due:
-        warn, fail = terms.warn.total_seconds(), terms.fail.total_seconds()
+    def _window_due(self, node: Node, build: Build) -> _Due:
+        pace = node.pace
         lead = min(
-            self.path[node.key] * self.policy.margin + self.policy.poll + self.policy.overhead, warn / 2
+            self.path[node.key] * self.policy.margin + self.policy.poll + self.policy.overhead, pace / 2
         )
         possible = self.possible[node.key]
         oldest = build.built_at
         if build.data_time is not None and possible is not None and possible > build.data_time:
             oldest = min(oldest, build.data_time)
         # A source that always lags, or one that is dead, must not make its readers run without end.
-        earliest = build.built_at + (warn - lead) / 2
-        at = max(oldest + warn - lead, earliest)
-        return _Due(node.key, at, (oldest + fail - self.now) / fail)
+        earliest = build.built_at + (pace - lead) / 2
+        at = max(oldest + pace - lead, earliest)
+        return _Due(node.key, at, (oldest + node.longest_lag - self.now) / node.longest_lag)
 
     def _deadline_due(self, node: Node, terms: DeadlineTerms, build: Build) -> _Due:
-        moment = datetime.fromtimestamp(self.now, UTC)
-        last, following = terms.last_deadline(moment).timestamp(), terms.next_deadline(moment).timestamp()
+        last = terms.last_before(self.now)
+        following = last + 86_400
         lead = self.path[node.key] * self.policy.margin + self.policy.deadline_slack + self.policy.poll
         lead = min(lead, 12 * 3600.0)
         if build.built_at < last - lead:
@@ -232,8 +222,7 @@ class _Tick:
         """`key` and the stale inputs that it pulls, by name."""
         found, todo = {key}, [key]
         while todo:
-            node = self.graph.nodes[todo.pop()]
-            for dep in self._pulled_inputs(node):
+            for dep in self.pulled[todo.pop()]:
                 if dep not in found and self.stale[dep]:
                     found.add(dep)
                     todo.append(dep)
@@ -288,14 +277,9 @@ class _Tick:
             waiting = left
 
     def _is_nearly_due(self, due: _Due) -> bool:
-        terms, build = self.graph.nodes[due.key].terms, self.state.builds[due.key]
-        if not isinstance(terms, WindowTerms):
+        node, build = self.graph.nodes[due.key], self.state.builds[due.key]
+        if node.terms is None or (isinstance(node.terms, DeadlineTerms) and node.terms.every is None):
             return False
-        early = self.policy.coalesce * terms.warn.total_seconds()
+        early = self.policy.coalesce * node.pace
         rested = self.now >= build.built_at + _MIN_TICKS_BETWEEN * self.policy.poll
         return due.at - self.now <= early and rested
-
-
-def _span(terms: FreshnessTerms) -> float:
-    """Length of a promise in seconds, to order what was never built."""
-    return (terms.fail if isinstance(terms, WindowTerms) else terms.lookback).total_seconds()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from stir_assets.core.durations import format_duration
@@ -109,7 +109,7 @@ class _Report:
         return Freshness.AT_RISK if lag > terms.warn.total_seconds() else Freshness.FRESH
 
     def _deadline(self, terms: DeadlineTerms, lag: float, built_at: float) -> Freshness:
-        last = terms.last_deadline(datetime.fromtimestamp(self.now, UTC)).timestamp()
+        last = terms.last_before(self.now)
         if lag > terms.lookback.total_seconds() or built_at < last - 86_400:
             return Freshness.BROKEN
         # Built since the deadline before the last, but not for the last one: late, still within the lookback.

@@ -253,24 +253,19 @@ class Simulation:
 
     def _next_news(self, keys: Iterable[str]) -> float:
         """When something that these assets would read, or pull along, can change without a run ending."""
-        graph, policy, seen, todo = self.setting.graph, self.setting.policy, set(keys), list(keys)
+        graph, seen, todo = self.setting.graph, set(keys), list(keys)
+        pulls = graph.pulls(self.setting.policy)
         soonest = math.inf
         while todo:
             node = graph.nodes[todo.pop()]
-            wanted = graph.wanted_every[node.key]
             for dep in node.deps:
-                period = self.setting.periods.get(dep)
-                if period:
+                if period := self.setting.periods.get(dep):
                     soonest = min(soonest, self._news(period))
-                if dep not in graph.aging[node.key] or not graph.nodes[dep].managed or dep in seen:
-                    continue
-                every = graph.wanted_every[dep]
-                just_now = min(policy.coalesce * wanted, policy.just_built)
-                rest = max(just_now, every if every < wanted else 0.0)
+            for dep, rest in pulls[node.key]:
                 ready = self._builds[dep].built_at + rest
                 if ready > self.now:
                     soonest = min(soonest, ready)
-                else:
+                elif dep not in seen:
                     seen.add(dep)
                     todo.append(dep)
         return soonest

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from stir_assets.core.durations import format_duration, parse_duration
-from stir_assets.core.freshness import DeadlineTerms, WindowTerms, parse_terms
+from stir_assets.core.freshness import (
+    DeadlineTerms,
+    WindowTerms,
+    daily_by,
+    parse_terms,
+    terms_as_written,
+    within,
+)
 from stir_assets.errors import ConfigError
 from stir_assets.policies import freshness_policy
 
@@ -52,6 +59,10 @@ def test_a_window_and_a_deadline_are_read() -> None:
         ({"deadline": "20:15", "lookback": "26h"}, 'write it like "20:15 UTC"'),
         ({"deadline": "25:15 UTC", "lookback": "26h"}, "25:15 UTC"),
         ({"deadline": "20:15 UTC", "lookback": "24h"}, "longer than 24h"),
+        ({"deadline": "20:15 UTC", "lookback": "26h", "every": "24h"}, "shorter than a day"),
+        ({"warn": "15m", "fail": "30m", "every": "15m"}, r"shorter than warn (15m)"),
+        ({"warn": "15m", "fail": "30m", "every": "5s"}, "at least a minute"),
+        ({"every": "2h"}, "has the keys every"),
         ("hourly", "freshness is 'hourly'"),
     ],
 )
@@ -61,12 +72,23 @@ def test_bad_terms_are_refused_naming_the_place(raw: object, complaint: str) -> 
     assert complaint in str(error.value)
 
 
-def test_deadlines_before_and_after_an_instant() -> None:
+def test_the_last_deadline_before_an_instant() -> None:
     terms = DeadlineTerms(deadline=time(20, 15), lookback=timedelta(hours=26))
-    evening = datetime(2030, 1, 2, 20, 15, tzinfo=UTC)
-    assert terms.last_deadline(evening) == evening
-    assert terms.last_deadline(evening - timedelta(seconds=1)) == evening - timedelta(days=1)
-    assert terms.next_deadline(evening) == evening + timedelta(days=1)
+    evening = datetime(2030, 1, 2, 20, 15, tzinfo=UTC).timestamp()
+    assert terms.last_before(evening) == evening
+    assert terms.last_before(evening + 86_399) == evening
+    assert terms.last_before(evening - 1) == evening - 86_400
+
+
+def test_an_aim_may_be_shorter_than_the_promise() -> None:
+    daily = parse_terms({"deadline": "20:15 UTC", "lookback": "26h", "every": "2h"}, where="x")
+    assert daily == daily_by("20:15 UTC", lookback="26h", every="2h")
+    assert daily is not None
+    assert daily.pace == timedelta(hours=2)
+    assert str(daily) == "by 20:15 UTC daily, within 1d2h, aims at 2h"
+    weekly = within(warn="7d", fail="8d", every="6h")
+    assert parse_terms(terms_as_written(weekly), where="x") == weekly
+    assert within(warn="7d", fail="8d").pace == timedelta(days=7)
 
 
 def test_terms_become_dagsters_own_policies() -> None:
