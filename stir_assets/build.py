@@ -11,6 +11,7 @@ from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
 from stir_assets.automation.freshness import report_sensor, report_spec
 from stir_assets.automation.graph import EVENT_TIME, schedule_graph
+from stir_assets.automation.scraping import build_flow_checks, fed_by_flows, flow_sensor, flow_specs
 from stir_assets.automation.sensors import freshness_sensor
 from stir_assets.automation.source_sensor import source_sensor
 from stir_assets.dbt.assets import build_dbt_assets
@@ -28,7 +29,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
     """The whole graph. Tests pass `resources` to replace defaults by name."""
     project = stir_dbt_project(DBT_PROJECT_DIR, settings.environment)
     translator = StirDbtTranslator()
-    sources = build_source_specs(project, translator)
+    sources = fed_by_flows(build_source_specs(project, translator))
     assets = [build_dbt_assets(project, translator), *build_serving_assets(serving_tables())]
     if settings.automation:
         assets = [_driven_by_freshness(asset) for asset in assets]
@@ -40,16 +41,17 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
         if EVENT_TIME in spec.metadata
     }
     return dg.Definitions(
-        assets=[*sources, report_spec(), *assets],
+        assets=[*flow_specs(), *sources, report_spec(), *assets],
         resources={
             **default_resources(settings),
             "data_times": DataTimeKeeper(graph, event_columns),
             **(resources or {}),
         },
-        asset_checks=build_serving_checks(serving_tables()),
+        asset_checks=[*build_serving_checks(serving_tables()), build_flow_checks()],
         sensors=[
             source_sensor([spec.key.to_user_string() for spec in sources], event_columns),
             freshness_sensor(),
+            flow_sensor(),
             report_sensor(),
         ],
         # One process a run: a step's own process would import dagster and dbt anew, 5 s each.
