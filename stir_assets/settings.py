@@ -23,7 +23,7 @@ DBT_PROJECT_DIR = REPO_ROOT / "stir_dbt"
 
 @dataclass(frozen=True)
 class ClickHouseSettings:
-    """How to reach ClickHouse over HTTP. `database` is where the dbt models live."""
+    """How to reach ClickHouse over HTTP. `database` is where the dbt models live, `cluster` empty on a single node."""
 
     host: str
     port: int
@@ -31,6 +31,7 @@ class ClickHouseSettings:
     password: str = field(repr=False)
     secure: bool = False
     database: str = "stir"
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Settings:
                 password=source.get("STIR_CLICKHOUSE_PASSWORD", ""),
                 secure=_flag(source, "STIR_CLICKHOUSE_SECURE"),
                 database=source.get("STIR_CLICKHOUSE_DATABASE", "stir"),
+                cluster=source.get("STIR_CLICKHOUSE_CLUSTER", ""),
             ),
             postgres_dsn=_required(source, "STIR_POSTGRES_DSN"),
             s3=S3Settings(
@@ -102,6 +104,12 @@ def stir_home(env: Mapping[str, str] | None = None) -> Path:
     """The folder of the local stack's data, logs and state: `STIR_HOME`, else `.stir/` in the checkout."""
     source = os.environ if env is None else env
     return Path(source.get("STIR_HOME") or REPO_ROOT / ".stir").expanduser().resolve()
+
+
+def pii_salt(env: Mapping[str, str] | None = None) -> str | None:
+    """The secret behind the hashes of phone numbers. Not part of `Settings`: only one place ever needs it."""
+    source = os.environ if env is None else env
+    return source.get("STIR_PII_SALT") or None
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

@@ -12,6 +12,7 @@ import click
 # name, which is also the module -> one-line help shown in the list
 BENCHMARKS = {
     "tick": "What one decision of the freshness scheduler costs.",
+    "models": "Time and peak memory of every dbt model, and how they grow with the data.",
 }
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": ("plan", "Simulate the declared terms against the old cron tiers."),
     "publications": ("publications", "Versions of the serving tables."),
     "rollback": ("rollback", "Put the previous version of a serving table back."),
+    "phone-key": ("phone_key", "Store or replace the key with which phone numbers are hashed."),
     "bench": ("bench", "Measure publication, latency and the rest."),
 }
 

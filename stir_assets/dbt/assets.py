@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of the op at run time.
 
+import json
 from collections.abc import Iterator
 
 import dagster as dg
@@ -9,6 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from stir_assets.automation.data_times import DataTimeKeeper, data_time_metadata
 from stir_assets.dbt.observe import describe_table
+from stir_assets.dbt.phone_key import hashing_models, prepare_phone_key
 from stir_assets.dbt.runner import AssetEvent, DbtRunner
 from stir_assets.resources.clickhouse import ClickHouseResource
 
@@ -17,6 +19,7 @@ POOL = "clickhouse"
 
 def build_dbt_assets(project: DbtProject, translator: DagsterDbtTranslator) -> dg.AssetsDefinition:
     """All models of the project as one assets definition that runs any subset in one dbt invocation."""
+    hashing = hashing_models(json.loads(project.manifest_path.read_text(encoding="utf-8")))
 
     @dbt_assets(
         manifest=project.manifest_path,
@@ -33,6 +36,8 @@ def build_dbt_assets(project: DbtProject, translator: DagsterDbtTranslator) -> d
         data_times: dg.ResourceParam[DataTimeKeeper],
     ) -> Iterator[AssetEvent]:
         with clickhouse.client() as client:
+            selected = {key.path[-1] for key in context.selected_asset_keys}
+            prepare_phone_key(client, clickhouse.settings(), selected, hashing)
             times = data_times.reading(context.instance, client, context.selected_asset_keys)
             for event in dbt.build(context):
                 if isinstance(event, dg.Output):

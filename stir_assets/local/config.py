@@ -48,6 +48,7 @@ class StackConfig:
     dagster_password: str = field(default_factory=_secret, repr=False)
     s3_access_key: str = field(default_factory=lambda: f"STIR{secrets.token_hex(8).upper()}", repr=False)
     s3_secret_key: str = field(default_factory=_secret, repr=False)
+    pii_salt: str = field(default_factory=_secret, repr=False)
 
     @staticmethod
     def load(path: Path) -> StackConfig | None:

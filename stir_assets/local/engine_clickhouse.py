@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from stir_assets.core.phone_key import store_phone_key
+from stir_assets.errors import ConfigError
 from stir_assets.local import probes
 from stir_assets.local.ports import LOOPBACK
 from stir_assets.local.service import Service
@@ -13,7 +16,7 @@ from stir_assets.settings import ClickHouseSettings
 
 
 class ClickHouseService(Service):
-    """Data survives restarts and `kill -9`; the database `stir` exists whenever it is ready."""
+    """Data survives restarts and `kill -9`; the database `stir` and the phone key exist whenever it is ready."""
 
     name = "clickhouse"
     stop_timeout = 30.0
@@ -63,3 +66,6 @@ class ClickHouseService(Service):
             autogenerate_session_id=False,
         ) as client:
             client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})
+            # Data may be older than the salt (a lost configuration file): runs then say what to do.
+            with contextlib.suppress(ConfigError):
+                store_phone_key(client, settings.database, self._environment["STIR_PII_SALT"])

@@ -74,6 +74,7 @@ def local_environment(home: StackHome, config: StackConfig) -> dict[str, str]:
         "STIR_S3_ENDPOINT": f"http://{LOOPBACK}:{config.ports['s3']}",
         "STIR_S3_BUCKET": BUCKET,
         "STIR_S3_PREFIX": "stir",
+        "STIR_PII_SALT": config.pii_salt,
         "AWS_ACCESS_KEY_ID": config.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": config.s3_secret_key,
         "AWS_DEFAULT_REGION": REGION,

@@ -21,11 +21,16 @@ class ClickHouseResource(dg.ConfigurableResource):
     password: str
     secure: bool = False
     database: str = "stir"
+    cluster: str = ""
 
     def new_client(self) -> Client:
         """A client; whoever asks closes it. Raises `TransientError` when the server does not answer."""
-        return clickhouse_client(
-            ClickHouseSettings(self.host, self.port, self.user, self.password, self.secure, self.database)
+        return clickhouse_client(self.settings())
+
+    def settings(self) -> ClickHouseSettings:
+        """The same as plain settings."""
+        return ClickHouseSettings(
+            self.host, self.port, self.user, self.password, self.secure, self.database, self.cluster
         )
 
     @contextmanager

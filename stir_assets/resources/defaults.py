@@ -23,6 +23,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         password=dg.EnvVar("STIR_CLICKHOUSE_PASSWORD"),
         secure=settings.clickhouse.secure,
         database=settings.clickhouse.database,
+        cluster=settings.clickhouse.cluster,
     )
     return {
         "clickhouse": clickhouse,

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from stir_assets.core.freshness import parse_terms
-from stir_assets.dbt.project import stir_dbt_project
 from stir_assets.serving.catalog import serving_tables
-from stir_assets.settings import DBT_PROJECT_DIR
 
 DOMAINS = {
     "staging/beat": 14,
@@ -32,16 +27,8 @@ DOMAINS = {
     "marts/orders": 1,
 }
 NAMES = Path(__file__).with_name("model_names.txt")
-
-
-@pytest.fixture(scope="module")
-def manifest() -> Mapping[str, Any]:
-    return json.loads(stir_dbt_project(DBT_PROJECT_DIR, "local").manifest_path.read_text())
-
-
-@pytest.fixture(scope="module")
-def models(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+LINEAGE = Path(__file__).with_name("model_lineage.txt")
+GRAIN = re.compile(r"One row per (?:(?!\. ).)+$", re.DOTALL)
 
 
 def test_there_are_112_models_in_their_domains(models: Mapping[str, Mapping[str, Any]]) -> None:
@@ -51,6 +38,23 @@ def test_there_are_112_models_in_their_domains(models: Mapping[str, Mapping[str,
 
 def test_the_names_are_the_contract(models: Mapping[str, Mapping[str, Any]]) -> None:
     assert sorted(models) == NAMES.read_text().split()
+
+
+def test_the_lineage_is_the_contract(
+    models: Mapping[str, Mapping[str, Any]], manifest: Mapping[str, Any]
+) -> None:
+    """One line a model: its upstreams. A new edge is a decision, and the file shows it in review."""
+
+    def short(upstream: str) -> str:
+        return (
+            ".".join(upstream.split(".")[2:]) if upstream.startswith("source.") else upstream.split(".")[-1]
+        )
+
+    lineage = {
+        f"{name}: {' '.join(sorted(map(short, node['depends_on']['nodes'])))}"
+        for name, node in models.items()
+    }
+    assert lineage == set(LINEAGE.read_text().splitlines())
 
 
 def test_staging_reads_sources_only(models: Mapping[str, Mapping[str, Any]]) -> None:
@@ -84,7 +88,7 @@ def test_every_model_says_its_grain_and_has_an_owner_and_a_test(
         if node["resource_type"] == "test"
         for upstream in node["depends_on"]["nodes"]
     }
-    silent = [name for name, node in models.items() if "One row per" not in node["description"]]
+    silent = [name for name, node in models.items() if not GRAIN.search(node["description"])]
     ownerless = [name for name, node in models.items() if not node["config"]["meta"].get("owner")]
     untested = [name for name, node in models.items() if node["unique_id"] not in tested]
     assert (silent, ownerless, untested) == ([], [], [])

@@ -7,21 +7,26 @@ if(
 )
 {%- endmacro %}
 
+{% macro phone_key() -%}
+{#-
+    The key of phone_hash(), read from the table that stir_assets/core/phone_key.py fills from STIR_PII_SALT. Neither
+    the salt nor the key stands in SQL text, so query logs and compiled models may be read by anybody. A table without
+    the key stops the query. Unit tests override this macro.
+-#}
+{%- set missing = "the phone key is not stored: set STIR_PII_SALT and run `stir phone-key`" -%}
+{%- set table = api.Relation.create(schema=target.schema ~ '_keys', identifier='phone_key') -%}
+{%- if execute and not load_relation(table) -%}
+    {{ exceptions.raise_compiler_error(missing) }}
+{%- endif -%}
+(select argMax(key, stored_at) from {{ table }} having throwIf(count() = 0, '{{ missing }}') = 0)
+{%- endmacro %}
+
 {% macro phone_hash(phone) -%}
 {#-
-    Salted SHA-256 of a phone number: the same number gives the same hash in every table, and nobody without the
-    salt can list it. The salt comes from STIR_PII_SALT, has no default outside a local stack, and is itself hashed
-    first, so that it stands in no SQL text or log. Rotating it changes every hash at the next full build.
+    Keyed SHA-256 of a phone number: the same number gives the same hash in every table, and nobody without the key can
+    list it. NULL for less than ten digits.
 -#}
-{%- set salt = env_var('STIR_PII_SALT', '') -%}
-{%- if salt == '' and execute and env_var('STIR_ENV', 'local') != 'local' -%}
-    {{ exceptions.raise_compiler_error(
-        "STIR_PII_SALT is not set: phone numbers are stored only as salted hashes. "
-        ~ "Set it to a long random text, the same for every run."
-    ) }}
-{%- endif -%}
-{%- set key = local_md5('stir phone numbers ' ~ salt) -%}
-lower(hex(SHA256(concat('{{ key }}', {{ phone_digits(phone) }}))))
+lower(hex(SHA256(concat({{ phone_key() }}, {{ phone_digits(phone) }}))))
 {%- endmacro %}
 
 {% macro phone_mask(phone) -%}

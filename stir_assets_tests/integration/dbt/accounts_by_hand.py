@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from clickhouse_connect.driver.client import Client
 
 Row = dict[str, Any]
 MARKET, MARKET_NAME = "IN", "India"
@@ -55,13 +56,15 @@ def language(code: str | None) -> str | None:
     return {"kn": "ka"}.get(base, base) or None
 
 
-def phone(number: str | None) -> tuple[str | None, str | None]:
-    """Hash and mask of a phone number."""
+def phone_key(client: Client) -> str:
+    return client.query("select key from stir_keys.phone_key final").result_rows[0][0]
+
+
+def phone(number: str | None, key: str) -> tuple[str | None, str | None]:
+    """Hash and mask of a phone number; `key` is the stored one."""
     digits = re.sub(r"\D", "", number or "")
     if len(digits) < 10:
         return None, None
-    salt = os.environ.get("STIR_PII_SALT", "")
-    key = hashlib.md5(f"stir phone numbers {salt}".encode(), usedforsecurity=False).hexdigest()
     return hashlib.sha256((key + digits[-10:]).encode()).hexdigest(), "******" + digits[-4:]
 
 

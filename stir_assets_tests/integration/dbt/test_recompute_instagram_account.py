@@ -95,6 +95,7 @@ class Facts:
     """What the other inputs say about profiles, by profile id (lower-case handle for the language model)."""
 
     def __init__(self, client: Client, today: date) -> None:
+        self.phone_key = by_hand.phone_key(client)
         self.week = today - timedelta(days=(today.weekday() + 1) % 7)
         categories = {row["id"]: row["category"] for row in rows(client, "select * from vidooly.category")}
         self.listed: dict[str, list[str]] = defaultdict(list)
@@ -173,7 +174,7 @@ class Facts:
         number = by_hand.text(older.get("public_phone_number")) or by_hand.text(
             older.get("contact_phone_number")
         )
-        phone, phone_masked = by_hand.phone(number)
+        phone, phone_masked = by_hand.phone(number, self.phone_key)
         picture = self.pictures.get(key)
         kind = (account["profile_type"] or "").upper()
         if kind not in ("PERSONAL", "BUSINESS", "CREATOR"):

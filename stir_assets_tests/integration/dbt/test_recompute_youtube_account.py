@@ -108,6 +108,7 @@ class Facts:
     """What the inputs say about channels, by channel id."""
 
     def __init__(self, client: Client) -> None:
+        self.phone_key = by_hand.phone_key(client)
         self.mapped = yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text())["vars"][
             "youtube_categories"
         ]
@@ -163,7 +164,7 @@ class Facts:
             or self.spoken.get(channel, {}).get("language")
             or by_hand.language(listed.get("language"))
         )
-        phone, phone_masked = by_hand.phone(by_hand.text(listed.get("contacts_phone")))
+        phone, phone_masked = by_hand.phone(by_hand.text(listed.get("contacts_phone")), self.phone_key)
         picture = self.newest(channel, "thumbnail")
         title, username = self.newest(channel, "title"), self.newest(channel, "custom_url")
         low = (title or "").lower(), (username or "").lower()

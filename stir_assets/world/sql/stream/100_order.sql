@@ -1,4 +1,4 @@
--- Shop orders placed, sent or cancelled in the window.
+-- Shop orders placed, sent, cancelled or sent and refunded in the window.
 INSERT INTO beat_replica.order (id, platform, store, platform_order_id, utm_params, order_data, created_at, updated_at)
 WITH
     /* prelude */,
@@ -16,7 +16,8 @@ SELECT
         '", "tags": "', if(unit('order', n, 517) < 0.3, 'first-order', ''), '", "email": "buyer', toString(n), '@example.org"',
         ', "created_at": "', iso(t), '", "updated_at": "', iso(if(changed, later, t)), '"',
         ', "cancelled_at": ', if(changed AND fate < 0.07, concat('"', iso(later), '"'), 'null'),
-        ', "fulfillments": [', if(changed AND fate >= 0.07, concat('{"status": "', if(fate < 0.1, 'pending', 'success'), '", "created_at": "', iso(later), '"}'), ''), ']}') AS order_data,
+        ', "fulfillments": [', if(changed AND fate >= 0.07, concat('{"status": "', if(fate < 0.1, 'pending', 'success'), '", "created_at": "', iso(later), '"}'), ''),
+        '], "refunds": [', if(changed AND fate >= 0.84, concat('{"id": ', toString(n), ', "created_at": "', iso(later), '"}'), ''), ']}') AS order_data,
     toDateTime(t) AS created_at,
     toDateTime(if(changed, later, t)) AS updated_at
 FROM

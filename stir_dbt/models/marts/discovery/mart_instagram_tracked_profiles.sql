@@ -55,7 +55,7 @@ collection_handles as (
         on item.profile_collection_id = collection.id
     inner join stg_coffee_view_instagram_account_lite as account
         on item.platform_account_code = account.id
-    where item.platform = 'INSTAGRAM' and item.profile_social_id != '' and collection.source in ('SAAS-AT', 'SAAS')
+    where item.platform = 'INSTAGRAM' and item.profile_social_id != '' and collection.source in ('{{ var("tracker_collection_source") }}', '{{ var("customer_list_source") }}')
 ),
 
 -- one row per reason: (source, priority, last attempt that makes it due)
@@ -66,7 +66,7 @@ candidates as (
     union all
     select handle, 'saas-collection' as source, 4 as priority, {{ now }} - interval 1 day as due_before
     from collection_handles
-    where collection_source = 'SAAS-AT'
+    where collection_source = '{{ var("tracker_collection_source") }}'
     union all
     select account.handle, 'leaderboard' as source, 4 as priority, {{ now }} - interval 1 week as due_before
     from mart_instagram_account as account
@@ -87,7 +87,7 @@ candidates as (
     union all
     select handle, 'saas-profile-collection' as source, 5 as priority, {{ now }} - interval 1 day as due_before
     from collection_handles
-    where collection_source = 'SAAS' and updated_at >= {{ now }} - interval 30 day
+    where collection_source = '{{ var("customer_list_source") }}' and updated_at >= {{ now }} - interval 30 day
     union all
     select handle, 'saas' as source, 5 as priority, {{ now }} - interval 2 week as due_before
     from mart_instagram_account
@@ -104,8 +104,8 @@ candidates as (
     union all
     select
         handle,
-        if(followers > 2000, 'rest_2k', 'rest') as source,
-        if(followers > 2000, 7, 8) as priority,
+        if(followers > {{ var('tracked_profile_min_followers') }}, 'rest_2k', 'rest') as source,
+        if(followers > {{ var('tracked_profile_min_followers') }}, 7, 8) as priority,
         {{ now }} - interval 1 month as due_before
     from mart_instagram_account
 ),

@@ -50,7 +50,7 @@ stg_coffee_post_collection_item as (
 
 stg_coffee_profile_collection as (
     select * from {{ ref('stg_coffee_profile_collection') }}
-    where source = 'SAAS-AT'
+    where source = '{{ var("tracker_collection_source") }}'
 ),
 
 stg_coffee_profile_collection_item as (

@@ -59,17 +59,17 @@ collection_channels as (
         on item.profile_collection_id = collection.id
     left join stg_coffee_view_youtube_account_lite as account
         on item.platform_account_code = account.id
-    where item.platform = 'YOUTUBE' and collection.source in ('SAAS-AT', 'SAAS')
+    where item.platform = 'YOUTUBE' and collection.source in ('{{ var("tracker_collection_source") }}', '{{ var("customer_list_source") }}')
 ),
 
 candidates as (
     select channel_id, 'saas_collection' as source, 1 as priority, 1 as frequency
     from collection_channels
-    where collection_source = 'SAAS-AT'
+    where collection_source = '{{ var("tracker_collection_source") }}'
     union all
     select channel_id, 'saas_profile_collection' as source, 2 as priority, 1 as frequency
     from collection_channels
-    where collection_source = 'SAAS'
+    where collection_source = '{{ var("customer_list_source") }}'
     union all
     select platform_id as channel_id, 'leaderboard' as source, 3 as priority, 1 as frequency
     from mart_youtube_leaderboard
@@ -86,7 +86,7 @@ candidates as (
     union all
     select channel_id, 'rest_beat_10k' as source, 4 as priority, 1 as frequency
     from stg_beat_youtube_account
-    where subscribers > 10000
+    where subscribers > {{ var('tracked_channel_min_subscribers') }}
     union all
     select channel_id, 'rest_beat' as source, 5 as priority, 7 as frequency
     from stg_beat_youtube_account

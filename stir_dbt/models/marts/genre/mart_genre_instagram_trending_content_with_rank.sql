@@ -76,7 +76,7 @@ final as (
         toUInt64(post.plays_rank) as plays_rank,
         toLowCardinality(toNullable(toString(post.post_type))) as post_type,
         toLowCardinality(toNullable(toString(post.profile_type))) as profile_type,
-        concat('https://www.instagram.com/reel/', post.short_code) as post_url,
+        concat('{{ var("instagram_reel_url") }}', post.short_code) as post_url,
         post.thumbnail_url as thumbnail_url,
         toLowCardinality(nullIf(toString(post.primary_language), '')) as language,
         toLowCardinality(nullIf(toString(post.category), '')) as category,

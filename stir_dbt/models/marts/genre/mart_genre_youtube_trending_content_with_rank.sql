@@ -50,7 +50,7 @@ final as (
         concat(
             if(
                 coalesce(lower(trending.post_type), '') in ('short', 'shorts'),
-                'https://www.youtube.com/shorts/', 'https://www.youtube.com/watch?v='
+                '{{ var("youtube_shorts_url") }}', '{{ var("youtube_video_url") }}'
             ),
             trending.short_code
         ) as post_url,

@@ -20,7 +20,6 @@ mart_instagram_account as (
         country,
         profile_type
     from {{ ref('mart_instagram_account') }}
-    where ig_id != 'MISSING'
     order by updated_at desc, handle
     limit 1 by ig_id
 ),

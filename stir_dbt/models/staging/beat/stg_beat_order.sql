@@ -2,7 +2,8 @@
 
 {%- set kept_keys = 'Tuple(name Nullable(String), total_price Nullable(String), tags Nullable(String), '
     ~ 'created_at Nullable(String), updated_at Nullable(String), cancelled_at Nullable(String), '
-    ~ 'fulfillments Array(Tuple(status Nullable(String), created_at Nullable(String))))' %}
+    ~ 'fulfillments Array(Tuple(status Nullable(String), created_at Nullable(String))), '
+    ~ 'refunds Array(Tuple(id Nullable(String), created_at Nullable(String))))' %}
 
 with order_rows as (
     select
