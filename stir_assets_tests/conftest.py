@@ -4,6 +4,7 @@ pytest_plugins = [
     "stir_assets_tests.fixtures.stack",
     "stir_assets_tests.fixtures.clickhouse",
     "stir_assets_tests.fixtures.postgres",
+    "stir_assets_tests.fixtures.cluster",
     "stir_assets_tests.fixtures.s3",
     "stir_assets_tests.fixtures.warehouse",
 ]

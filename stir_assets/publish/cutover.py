@@ -12,10 +12,10 @@ from stir_assets.publish import candidate as build
 from stir_assets.publish import ddl, live, preflight, swap
 from stir_assets.publish.errors import Session
 from stir_assets.publish.live import Live
-from stir_assets.publish.manifest import Manifest, TargetRow
+from stir_assets.publish.manifest import TargetRow
 from stir_assets.publish.modes import rename
 from stir_assets.publish.modes.script import Change
-from stir_assets.publish.postgres import connect, translated
+from stir_assets.publish.postgres import translated
 from stir_assets.publish.preflight import Plan
 from stir_assets.publish.publication import Progress
 
@@ -60,10 +60,12 @@ def _swap(work: Pipeline, plan: Plan, known: TargetRow) -> swap.SwapResult:
         *_bookkeeping(work, was, known, old),
     ]
 
+    pid = work.connection.info.backend_pid
+
     def committed() -> bool:
-        with connect(config.dsn, f"stir-publish-outcome:{work.version}") as fresh:
-            row = Manifest(fresh, config.private_schema, config.public_schema).target(target.name)
-            return row is not None and row.current == work.version
+        return swap.committed(
+            config.dsn, config.private_schema, config.public_schema, target.name, work.version, pid
+        )
 
     def waiting(attempt: int, blockers: list[Session]) -> None:
         who = ", ".join(map(str, blockers[:3])) or "a short transaction"

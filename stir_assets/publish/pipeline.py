@@ -16,7 +16,7 @@ from stir_assets.publish.candidate import Candidate
 from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.config import PublisherConfig
 from stir_assets.publish.cutover import cut_over, published_at
-from stir_assets.publish.errors import Refused
+from stir_assets.publish.errors import Busy, Refused
 from stir_assets.publish.export import Exporter
 from stir_assets.publish.load import Loaded
 from stir_assets.publish.manifest import Manifest, TargetRow
@@ -42,6 +42,7 @@ class Pipeline:
     on_progress: OnProgress
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    holds_lock: bool = True
 
     def __post_init__(self) -> None:
         self.version = ddl.version_name(self.target, self.run_id, self.attempt)
@@ -150,7 +151,18 @@ class Pipeline:
         )
         with self.phase("swap", "swapping"):
             result = cut_over(self, plan, known)
+            if self.connection.closed:  # lost with the answer to a commit that went through
+                self._reconnect()
         return self._result(plan, known, frozen, loaded, result, data_time, previous_rows)
+
+    def _reconnect(self) -> None:
+        """A new session for the work after the swap; when somebody else has the lock by now, they clear up."""
+        self.connection = connect(self.config.dsn, f"stir-publish:{self.version}")
+        self.manifest = Manifest(self.connection, self.config.private_schema, self.config.public_schema)
+        try:
+            lock.acquire(self.connection, self.config.private_schema, self.target.name, self.config.lease)
+        except Busy:
+            self.holds_lock = False
 
     def _freeze(self) -> Snapshot:
         config = self.config
@@ -248,8 +260,9 @@ class Pipeline:
 
     def _sweep(self) -> None:
         swept = janitor.sweep_postgres(self.manifest, self.target.name)
-        swept.objects = remove_folder(self.config.staging, self._folder())
+        # First the exports that still run: they would write into a folder that has been cleared.
         swept.snapshots = janitor.sweep_clickhouse(self.clickhouse, self.config.snapshot_database, self.space)
+        swept.objects = remove_folder(self.config.staging, self._folder())
         if swept.recovered or swept.aborted or swept.objects or swept.snapshots:
             self.on_progress(Progress("sweep", f"cleared up after earlier runs: {swept}"))
 
@@ -259,12 +272,15 @@ class Pipeline:
 
     def _tidy(self) -> None:
         """After the swap nothing may fail any more: what cannot be removed now is left for the next run."""
-        steps = (
+        steps = [
             lambda: self.manifest.update(self.version, state="done", seconds=self.seconds),
             lambda: snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token),
-            lambda: remove_folder(self.config.staging, self._folder()),
-            lambda: janitor.sweep_postgres(self.manifest, self.target.name),
-        )
+        ]
+        if self.holds_lock:
+            steps += [
+                lambda: remove_folder(self.config.staging, self._folder()),
+                lambda: janitor.sweep_postgres(self.manifest, self.target.name),
+            ]
         for step in steps:
             try:
                 step()

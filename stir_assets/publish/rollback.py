@@ -81,10 +81,12 @@ def _swap(config: PublisherConfig, connection: Connection, manifest: Manifest, n
         names_left_behind(config.private_schema, was, known.current),
     ]
 
+    pid = connection.info.backend_pid
+
     def committed() -> bool:
-        with connect(config.dsn, f"stir-publish-outcome:{back.version}") as fresh:
-            row = Manifest(fresh, config.private_schema, config.public_schema).target(name)
-            return row is not None and row.current == back.version
+        return swap.committed(
+            config.dsn, config.private_schema, config.public_schema, name, back.version, pid
+        )
 
     swap.run(
         connection, name, statements, config.swap, [was.oid], committed=committed, waiting=lambda *_: None

@@ -15,10 +15,12 @@ import psycopg
 from psycopg import sql
 
 from stir_assets.publish.errors import Fenced, PostgresUnavailable, Session, SwapTimeout
-from stir_assets.publish.postgres import Connection, translate
+from stir_assets.publish.manifest import Manifest
+from stir_assets.publish.postgres import Connection, connect, translate
 
 FENCED = "ST001"
 CHANGED = "ST002"
+_RESTART = 30.0  # seconds
 _NO_LOCK = "55P03"
 _DEADLOCK = "40P01"
 
@@ -111,6 +113,28 @@ def run(
         _terminate_idle(connection, blocked_by, policy.terminate_idle)
         wait = min(wait * policy.growth, policy.max_reader_block)
         sleep(random.uniform(*policy.pause))  # noqa: S311 - jitter
+
+
+def committed(dsn: str, schema: str, public_schema: str, target: str, version: str, pid: int) -> bool:
+    """Whether the swap of a lost session has made `version` live. Waits for a server that restarts.
+
+    The session may still be at it, so it is ended first: what is reported as lost must not happen later.
+    """
+    until = time.monotonic() + _RESTART
+    while True:
+        try:
+            with connect(dsn, f"stir-publish-outcome:{version}") as fresh:
+                fresh.execute(
+                    "select pg_catalog.pg_terminate_backend(pid, 10000) from pg_catalog.pg_stat_activity "
+                    "where pid = %s and application_name like 'stir-publish%%'",
+                    (pid,),
+                )
+                row = Manifest(fresh, schema, public_schema).target(target)
+                return row is not None and row.current == version
+        except (PostgresUnavailable, psycopg.OperationalError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def _attempt(connection: Connection, target: str, statements: Sequence[sql.Composable], wait: float) -> None:

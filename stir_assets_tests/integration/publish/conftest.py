@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from stir_assets.core.clickhouse import clickhouse_client
+from stir_assets.publish.errors import Busy
 from stir_assets.publish.publication import Progress, Publication
 from stir_assets.publish.publisher import Publisher
 from stir_assets.publish.staging import S3Staging
@@ -31,6 +34,9 @@ TARGET = Target(
     primary_key=("id",),
     indexes=(Index(("version",)),),
 )
+
+
+POLICY = SwapPolicy(max_reader_block=0.3, pause=(0.05, 0.1), budget=5.0)
 
 
 @dataclass
@@ -82,18 +88,39 @@ class Desk:
         """Rows of the live table, lowest and highest version in it."""
         return self.rows("select count(*), min(version), max(version) from public.board")[0]
 
-    def leftovers(self) -> tuple[int, int, int]:
-        """Version tables in the private schema, staged objects, frozen tables in ClickHouse."""
+    def publish_once_free(self) -> Publication:
+        """Publish as soon as the lock is free: a dead client's session takes a moment to be noticed."""
+        for _ in range(100):
+            with contextlib.suppress(Busy):
+                return self.publish()
+            time.sleep(0.2)
+        raise AssertionError("the lock never came free")
+
+    def leftovers(self) -> Leftovers:
+        """What publications have left outside the live table."""
         tables = self.rows(
             "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-            "where n.nspname = 'stir_publish' and c.relkind = 'r' and c.relname like 'board\\_\\_v%%'"
+            "where n.nspname = 'stir_publish' and c.relkind = 'r' and c.relname like '%%\\_\\_v%%'"
         )[0][0]
         listed = self.s3.client.list_objects_v2(Bucket=self.s3.bucket, Prefix=self.s3.prefix)
-        frozen = self.client.query(
-            "select count() from system.tables where database = 'stir_publish' and name like {like:String}",
-            parameters={"like": "%"},
-        ).result_rows[0][0]
-        return tables, listed.get("KeyCount", 0), frozen
+        uploads = self.s3.client.list_multipart_uploads(Bucket=self.s3.bucket, Prefix=self.s3.prefix)
+        frozen = self.client.query("select count() from system.tables where database = 'stir_publish'")
+        return Leftovers(
+            tables, listed.get("KeyCount", 0), len(uploads.get("Uploads", [])), frozen.result_rows[0][0]
+        )
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Version tables in the private schema, staged objects, multipart uploads, frozen tables in ClickHouse."""
+
+    versions: int = 0
+    objects: int = 0
+    uploads: int = 0
+    frozen: int = 0
+
+
+PREVIOUS_ONLY = Leftovers(versions=1)
 
 
 @pytest.fixture
@@ -103,13 +130,23 @@ def desk(
     postgres_dsn: str,
     s3: S3,
     stack_env: dict[str, str],
-) -> Desk:
-    """An engine on a new database, a new ClickHouse database and a new S3 prefix."""
-    return Desk(new_publisher(clickhouse_server, postgres_dsn, s3), clickhouse, postgres_dsn, s3)
+) -> Iterator[Desk]:
+    """An engine on a new database, a new ClickHouse database and a new S3 prefix; leaves no session open."""
+    desk = Desk(new_publisher(clickhouse_server, postgres_dsn, s3), clickhouse, postgres_dsn, s3)
+    yield desk
+    left = desk.rows(
+        "select application_name from pg_stat_activity "
+        "where application_name like 'stir-publish%%' and datname = current_database()"
+    )
+    assert left == []
 
 
 def new_publisher(server: ClickHouseSettings, dsn: str, s3: S3, **more: Any) -> Publisher:
-    """A publisher that gives up on a lock after seconds, not minutes."""
-    staging = S3Staging(s3.bucket, s3.prefix, lambda: s3.client, endpoint=s3.settings.endpoint)
-    policy = SwapPolicy(max_reader_block=0.3, pause=(0.05, 0.1), budget=more.pop("budget", 5.0))
-    return Publisher(lambda: clickhouse_client(server), dsn, staging, swap=policy, **more)
+    """A publisher that gives up on a lock after seconds, not minutes. `more` are its other arguments."""
+    staging = more.pop("staging", None) or staging_of(s3)
+    return Publisher(lambda: clickhouse_client(server), dsn, staging, **{"swap": POLICY, **more})
+
+
+def staging_of(s3: S3) -> S3Staging:
+    """The test's own prefix."""
+    return S3Staging(s3.bucket, s3.prefix, lambda: s3.client, endpoint=s3.settings.endpoint)

@@ -1,0 +1,184 @@
+"""Faults 11 to 14: what is staged is not what was exported, or there is nothing to export."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import zstandard
+
+from stir_assets.publish.errors import ExportFailed, IncompleteExport, Refused, TypeConversionError
+from stir_assets.publish.staging import S3Staging
+from stir_assets.publish.target import Column, Guards
+from stir_assets.settings import ClickHouseSettings
+from stir_assets_tests.integration.publish.conftest import TARGET, Desk, Leftovers, new_publisher
+
+Tamper = Callable[["Tampered", str, bytes], None]
+
+
+@dataclass
+class Tampered:
+    """An S3 client that changes the stored object at the moment it is first to be read."""
+
+    client: Any
+    bucket: str
+    change: Tamper
+    done: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def get_object(self, **request: Any) -> Any:
+        """The object, tampered with; the other slices as they are."""
+        if not self.done:
+            self.done = True
+            text = self.client.get_object(**request)["Body"].read()
+            self.change(self, request["Key"], zstandard.ZstdDecompressor().decompressobj().decompress(text))
+        return self.client.get_object(**request)
+
+    def put(self, key: str, text: bytes) -> None:
+        """Store a text as ClickHouse would have."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=zstandard.compress(text))
+
+
+def _cut_at_a_line_end(s3: Tampered, key: str, text: bytes) -> None:
+    s3.put(key, text[: text.rindex(b"\n", 0, len(text) // 2) + 1])
+
+
+def _cut_at_a_line_end_within_the_frame(s3: Tampered, key: str, text: bytes) -> None:
+    """A stream that decompresses to whole lines and then just ends: the decompressor calls that a clean end."""
+    compressor = zstandard.ZstdCompressor().compressobj()
+    part = text[: text.rindex(b"\n", 0, len(text) // 2) + 1]
+    stream = compressor.compress(part) + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    s3.client.put_object(Bucket=s3.bucket, Key=key, Body=stream)
+
+
+def _cut_anywhere(s3: Tampered, key: str, text: bytes) -> None:
+    body = zstandard.compress(text)
+    s3.client.put_object(Bucket=s3.bucket, Key=key, Body=body[: len(body) // 2])
+
+
+def _removed(s3: Tampered, key: str, text: bytes) -> None:
+    s3.client.delete_object(Bucket=s3.bucket, Key=key)
+
+
+def _twice(s3: Tampered, key: str, text: bytes) -> None:
+    s3.put(key, text + text)
+
+
+def _a_row_too_many(s3: Tampered, key: str, text: bytes) -> None:
+    s3.put(key, text + b"999999\t2\tone too many\n")
+
+
+def _an_exception_as_text(s3: Tampered, key: str, text: bytes) -> None:
+    s3.put(
+        key, text[: text.rindex(b"\n", 0, len(text) // 2) + 1] + b"Code: 241. DB::Exception: Memory limit\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_cut_at_a_line_end, id="11-cut at a line end"),
+        pytest.param(_cut_at_a_line_end_within_the_frame, id="11-cut at a line end, within the frame"),
+        pytest.param(_cut_anywhere, id="11-cut anywhere"),
+        pytest.param(_removed, id="12-missing"),
+        pytest.param(_twice, id="12-everything twice"),
+        pytest.param(_a_row_too_many, id="12-a row too many"),
+        pytest.param(_an_exception_as_text, id="13-an exception in the stream"),
+    ],
+)
+def test_11_to_13_an_object_that_is_not_what_was_exported_is_rejected(
+    desk: Desk, clickhouse_server: ClickHouseSettings, change: Tamper
+) -> None:
+    desk.fill(1)
+    desk.publish()
+    desk.fill(2)
+    s3 = desk.s3
+    staging = S3Staging(
+        s3.bucket, s3.prefix, lambda: Tampered(s3.client, s3.bucket, change), endpoint=s3.settings.endpoint
+    )
+    tampered = replace(desk, publisher=new_publisher(clickhouse_server, desk.dsn, s3, staging=staging))
+    with pytest.raises((IncompleteExport, TypeConversionError)) as error:
+        tampered.publish()
+    if change is _an_exception_as_text:
+        assert "line" in str(error.value)
+    else:
+        assert isinstance(error.value, IncompleteExport)
+    assert desk.live() == (1000, 1, 1)
+    desk.publish()
+    assert desk.live() == (1000, 2, 2)
+
+
+def test_12_objects_of_other_runs_are_neither_loaded_nor_left_and_those_of_others_not_touched(
+    desk: Desk,
+) -> None:
+    desk.fill(1)
+    desk.publish()
+    identity = desk.rows("select id from stir_publish.identity")[0][0]
+    folder = f"{desk.s3.prefix}/{desk.target.name}"
+    foreign = f"{folder}/otherbase-{uuid.uuid4().hex}/00000.tsv.zst"
+    desk.s3.client.put_object(Bucket=desk.s3.bucket, Key=foreign, Body=zstandard.compress(b"1\t9\tother\n"))
+    desk.fill(2)
+    seen: list[str] = []
+
+    def plant(progress: Any) -> None:
+        """A leftover in this very run's folder, as a second writer with the same run id would make it."""
+        if progress.phase == "load" and not seen:
+            run = desk.rows("select version from stir_publish.run where state in ('exporting', 'loading')")
+            token = str(run[0][0]).rsplit("__v", 1)[-1]
+            listed = desk.client.query("select name from system.tables where database = 'stir_publish'")
+            name = next(row[0] for row in listed.result_rows if token in row[0])
+            assert name.startswith(identity)
+            seen.append(f"{folder}/{name}/00099.tsv.zst")
+            body = zstandard.compress(b"5\t9\tleft over\n")
+            desk.s3.client.put_object(Bucket=desk.s3.bucket, Key=seen[0], Body=body)
+
+    desk.publish(on_progress=plant)
+    assert desk.live() == (1000, 2, 2)
+    listed = desk.s3.client.list_objects_v2(Bucket=desk.s3.bucket, Prefix=desk.s3.prefix).get("Contents", [])
+    assert [item["Key"] for item in listed] == [foreign]
+
+
+@pytest.mark.parametrize("form", ["a view's SELECT", "an expression of a column"])
+def test_13_an_exception_while_exporting_swaps_nothing_and_leaves_nothing(desk: Desk, form: str) -> None:
+    desk.fill(1, 1_000)
+    desk.publish()
+    desk.fill(2, 100_000)
+    guards = Guards(warn_growth=1000)
+    failing = "throwIf(id = 90000, 'stopped at row 90000')"
+    if form == "a view's SELECT":
+        columns = TARGET.columns
+        source = (
+            f"(select id, version, name from {desk.client.database}.source where {failing} = 0 order by id)"
+        )
+    else:
+        columns = (*TARGET.columns[:2], Column("name", "text", source=f"if({failing} = 0, name, '')"))
+        source = f"{desk.client.database}.source"
+    with pytest.raises(ExportFailed, match="stopped at row 90000"):
+        desk.publisher.publish(
+            replace(TARGET, guards=guards, columns=columns),
+            f"select * from {source}",
+            run_id=uuid.uuid4().hex,
+        )
+    assert desk.live() == (1000, 1, 1)
+    assert desk.leftovers() == Leftovers()
+
+
+@pytest.mark.parametrize("form", ["clone", "copy"])
+def test_14_no_rows_are_refused_in_both_forms_of_export(desk: Desk, form: str) -> None:
+    desk.fill(1)
+    desk.publish()
+    desk.fill(2, 0)
+    source = f"select * from {desk.client.database}.source"
+    if form == "copy":
+        source += " order by id limit 10"
+    with pytest.raises(Refused, match="min_rows"):
+        desk.publisher.publish(TARGET, source, run_id=uuid.uuid4().hex)
+    assert desk.live() == (1000, 1, 1)
+    emptied = replace(TARGET, guards=Guards(min_rows=0, max_shrink=1))
+    desk.publisher.publish(emptied, source, run_id=uuid.uuid4().hex)
+    assert desk.live() == (0, None, None)
