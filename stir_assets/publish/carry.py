@@ -178,6 +178,7 @@ class Carrier:
                 yield sql.SQL("alter table {} add constraint {} {}").format(
                     self.place, sql.Identifier(check["name"]), raw(check["definition"])
                 )
+            yield from self._comment("constraint", check)
 
     def _column(self, column: Captured, described: frozenset[str]) -> Iterator[sql.Composed]:
         alter = sql.SQL("alter table {} alter column {} ").format(self.place, sql.Identifier(column["name"]))
@@ -198,10 +199,7 @@ class Carrier:
         """Policies, row level security, triggers, rules, replica identity: nothing the guards may run into."""
         for policy in self.captured["policies"]:
             yield self._policy(policy)
-            if policy["comment"]:
-                yield sql.SQL("comment on policy {} on {} is {}").format(
-                    sql.Identifier(policy["name"]), self.place, sql.Literal(policy["comment"])
-                )
+            yield from self._comment("policy", policy)
         if self.captured["table"]["rls"]:
             yield sql.SQL("alter table {} enable row level security").format(self.place)
         if self.captured["table"]["force_rls"]:
@@ -212,11 +210,20 @@ class Carrier:
                 yield sql.SQL("alter table {} {} trigger {}").format(
                     self.place, raw(_TRIGGER_STATE[trigger["enabled"]]), sql.Identifier(trigger["name"])
                 )
+            yield from self._comment("trigger", trigger)
         for rule in self.captured["rules"]:
             yield self._moved(rule, f"RULE {rule['quoted']} AS", f" TO {self.old} ")
+            yield from self._comment("rule", rule)
         identity = {"f": "full", "n": "nothing"}.get(self.captured["table"]["replica_identity"])
         if identity:
             yield sql.SQL("alter table {} replica identity {}").format(self.place, raw(identity))
+
+    def _comment(self, kind: str, item: Captured) -> Iterator[sql.Composed]:
+        """The comment on something that is named within the table."""
+        if item["comment"]:
+            yield sql.SQL("comment on {} {} on {} is {}").format(
+                raw(kind), sql.Identifier(item["name"]), self.place, sql.Literal(item["comment"])
+            )
 
     def _moved(self, item: Captured, head: str, place: str) -> sql.Composed:
         """A definition with the table's name, after the object's own name, replaced by the candidate's."""

@@ -36,11 +36,11 @@ select jsonb_build_object(
     order by p.polname), '[]') from pg_catalog.pg_policy p where p.polrelid = %(oid)s),
  'triggers', (select coalesce(jsonb_agg(jsonb_build_object('name', t.tgname,
     'quoted', pg_catalog.quote_ident(t.tgname), 'definition', pg_catalog.pg_get_triggerdef(t.oid),
-    'enabled', t.tgenabled) order by t.tgname), '[]')
+    'enabled', t.tgenabled, 'comment', pg_catalog.obj_description(t.oid, 'pg_trigger')) order by t.tgname), '[]')
     from pg_catalog.pg_trigger t where t.tgrelid = %(oid)s and not t.tgisinternal),
  'rules', (select coalesce(jsonb_agg(jsonb_build_object('name', r.rulename,
-    'quoted', pg_catalog.quote_ident(r.rulename), 'definition', pg_catalog.pg_get_ruledef(r.oid))
-    order by r.rulename), '[]')
+    'quoted', pg_catalog.quote_ident(r.rulename), 'definition', pg_catalog.pg_get_ruledef(r.oid),
+    'comment', pg_catalog.obj_description(r.oid, 'pg_rewrite')) order by r.rulename), '[]')
     from pg_catalog.pg_rewrite r where r.ev_class = %(oid)s and r.rulename <> '_RETURN'),
  'publications', (select coalesce(jsonb_agg(jsonb_build_object('name', p.pubname,
     'where', pg_catalog.pg_get_expr(m.prqual, m.prrelid), 'columns', (select jsonb_agg(a.attname order by a.attnum)
@@ -68,7 +68,8 @@ select jsonb_build_object(
         and n.contype in ('p', 'u', 'x')
     where i.indrelid = %(oid)s),
  'checks', (select coalesce(jsonb_agg(jsonb_build_object('name', n.conname, 'type', n.contype,
-    'definition', pg_catalog.pg_get_constraintdef(n.oid)) order by n.conname), '[]')
+    'definition', pg_catalog.pg_get_constraintdef(n.oid),
+    'comment', pg_catalog.obj_description(n.oid, 'pg_constraint')) order by n.conname), '[]')
     from pg_catalog.pg_constraint n where n.conrelid = %(oid)s and n.contype = 'c'),
  'views', (with recursive d(oid, level) as (
         select distinct r.ev_class, 1 from pg_catalog.pg_depend p join pg_catalog.pg_rewrite r on r.oid = p.objid

@@ -96,7 +96,9 @@ def _column(target: Target, column: Column, *, constraints: bool) -> sql.Compose
     if column.default is not None:
         text += sql.SQL(" default {}").format(raw(column.default))
     if constraints and (not column.nullable or column.name in target.primary_key):
-        text += sql.SQL(" not null")
+        # By name, because PostgreSQL 18 keeps one, and would make it of the version's.
+        name = shortened(f"{target.table}_{column.name}_not_null")
+        text += sql.SQL(" constraint {} not null").format(sql.Identifier(name))
     return text
 
 

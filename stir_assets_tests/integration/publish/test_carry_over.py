@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import subprocess
 import uuid
@@ -15,12 +16,13 @@ from stir_assets.publish.target import Column, Index
 from stir_assets_tests.integration.publish.conftest import Desk
 from stir_assets_tests.integration.publish.readers import Readers
 
-# Everything that `create table (like ... including all)` would lose, and a little more.
+# Everything that `create table (like ... including all)` would lose, and a little more. Not carried: who granted a
+# privilege, when that was not the owner, and the owner of statistics, which becomes the table's.
 DECORATION = """
 grant create on schema public to {owner};
 alter table public.board owner to {owner};
-grant select on public.board to {role} with grant option;
 grant select (id), update (name) on public.board to {role};
+grant select on public.board to {role} with grant option;
 alter table public.board enable row level security;
 create policy few on public.board as permissive for select to {role} using (id < 3);
 create policy none on public.board as restrictive for update to public using (false) with check (id > 0);
@@ -43,11 +45,14 @@ alter table public.board cluster on board_version_idx;
 alter table public.board replica identity using index board_pkey;
 create statistics public.board_stats (dependencies, mcv) on id, version from public.board;
 alter statistics public.board_stats set statistics 200;
+alter statistics public.board_stats owner to {owner};
 comment on statistics public.board_stats is 'they go together';
 create function public.stamp() returns trigger language plpgsql as 'begin return new; end';
 create trigger board_stamp before update on public.board for each row when (old.id <> new.id) execute function public.stamp();
 alter table public.board enable always trigger board_stamp;
 create rule board_quiet as on delete to public.board do also nothing;
+comment on trigger board_stamp on public.board is 'does nothing';
+comment on rule board_quiet on public.board is 'deletes as ever';
 create view public.top with (security_barrier) as select id, name from public.board where id < 10;
 create view public.topmost as select * from public.top where id < 5;
 grant select on public.topmost to {role};
@@ -59,13 +64,16 @@ create publication board_feed for table public.board (id, name) where (id > 2);
 
 @pytest.fixture
 def role(desk: Desk) -> Iterator[str]:
-    """A role that reads, which the publisher may become."""
+    """A role that reads, and one of the name with `_owner`; the publisher may become both."""
     name = f"reader_{uuid.uuid4().hex[:8]}"
-    desk.run(f"create role {name}")
-    desk.run(f"grant {name} to current_user with set true, inherit true")
+    roles = (name, f"{name}_owner")
+    for one in roles:
+        desk.run(f"create role {one}")
+        desk.run(f"grant {one} to current_user with set true, inherit true")
     yield name
-    desk.run(f"drop owned by {name}")
-    desk.run(f"drop role {name}")
+    desk.run(f"drop owned by {', '.join(roles)} cascade")
+    for one in roles:
+        desk.run(f"drop role {one}")
 
 
 def schema(desk: Desk) -> list[str]:
@@ -77,19 +85,24 @@ def schema(desk: Desk) -> list[str]:
     return [line for line in done.stdout.splitlines() if line and not line.startswith(("--", "\\"))]
 
 
+def differences(before: list[str], after: list[str]) -> list[str]:
+    """Lines lost and won."""
+    return [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
+
+
 def test_17_nothing_but_the_oid_differs_after_publications_and_rollbacks(desk: Desk, role: str) -> None:
     desk.fill(1)
     desk.publish()
-    desk.run(DECORATION.format(role=role, owner=role))
+    desk.run(DECORATION.format(role=role, owner=f"{role}_owner"))
     before, oid = schema(desk), desk.rows("select 'public.board'::regclass::oid")
     assert sum("board" in line for line in before) > 30
     for version in (2, 3):
         desk.fill(version)
         desk.publish()
-        assert schema(desk) == before
+        assert differences(before, schema(desk)) == []
         assert as_role(desk, role, "select count(*), max(version) from public.board") == (3, version)
     desk.publisher.rollback("public.board")
-    assert schema(desk) == before
+    assert differences(before, schema(desk)) == []
     assert desk.rows("select 'public.board'::regclass::oid") != oid
     assert desk.rows("select public.newest()") == [(2,)]
     assert as_role(desk, role, "select count(*), max(version) from public.board") == (3, 2)

@@ -10,7 +10,7 @@ import pytest
 from stir_assets.publish.errors import ContractError, PreflightError, Refused
 from stir_assets.publish.publication import Progress
 from stir_assets.publish.target import Column, Grant
-from stir_assets_tests.integration.publish.conftest import TARGET, Desk
+from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, TARGET, Desk, Leftovers
 
 NUMBERED = (*TARGET.columns, Column("amount", "numeric(18,4)", source="toDecimal64(id, 4)"))
 
@@ -49,10 +49,10 @@ def test_readers_that_hold_everything_neither_wait_nor_delay_the_swap(desk: Desk
             assert prepared.execute(query, prepare=True).fetchone() == (1000, version, version)
         # Each statement of an open transaction reads what is live then; its old version was not dropped under it.
         assert idle.execute(query).fetchone() == (1000, 4, 4)
-        assert desk.leftovers()[0] == 3
+        assert desk.leftovers().versions == 3
     prepared.close()
     publish(desk, 5)
-    assert desk.leftovers() == (2, 0, 0)
+    assert desk.leftovers() == Leftovers(versions=2)
 
 
 def test_the_function_is_inlined_and_types_keep_their_precision(desk: Desk) -> None:
@@ -194,4 +194,4 @@ def test_from_table_to_pointer_and_back_keeps_rows_grants_and_views(desk: Desk, 
     assert desk.rows(
         "select stxname::text from pg_statistic_ext where stxrelid = 'public.board'::regclass"
     ) == [("of_board",)]
-    assert desk.leftovers() == (1, 0, 0)
+    assert desk.leftovers() == PREVIOUS_ONLY
