@@ -79,7 +79,7 @@ class Graph:
     children: Mapping[str, tuple[str, ...]] = field(repr=False)
     wanted_every: Mapping[str, float] = field(repr=False)
     """Seconds between refreshes that the shortest promise among an asset and its readers asks for."""
-    _pulls: dict[Policy, Mapping[str, tuple[tuple[str, float], ...]]] = field(
+    _pulls: dict[Policy, tuple[Mapping[str, float], Mapping[str, tuple[tuple[str, float], ...]]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -110,25 +110,33 @@ class Graph:
             for key, node in self.nodes.items()
         }
 
-    def pulls(self, policy: Policy) -> Mapping[str, tuple[tuple[str, float], ...]]:
+    def pulls(
+        self, policy: Policy, seconds: Mapping[str, float]
+    ) -> Mapping[str, tuple[tuple[str, float], ...]]:
         """The inputs that each node's runs take along when they are stale, with how long they must have rested.
 
-        An input built a moment ago, or refreshed all the time for a shorter promise, is fresh enough as it is; a
-        paced one is only built along when it never was.
+        `seconds` are run times. A paced input is only taken along when it never was built.
         """
-        if policy not in self._pulls:
-            self._pulls[policy] = {
-                key: tuple((dep, self._rest(key, dep, policy)) for dep in inputs)
+        kept = self._pulls.get(policy)
+        if kept is None or kept[0] is not seconds:
+            found = {
+                key: tuple((dep, self._rest(key, dep, policy, seconds)) for dep in inputs)
                 for key, inputs in self.inputs.items()
             }
-        return self._pulls[policy]
+            kept = self._pulls[policy] = seconds, found
+        return kept[1]
 
-    def _rest(self, key: str, dep: str, policy: Policy) -> float:
+    def _rest(self, key: str, dep: str, policy: Policy, seconds: Mapping[str, float]) -> float:
         if dep not in self.aging[key]:
             return math.inf
         wanted, every = self.wanted_every[key], self.wanted_every[dep]
         just_now = min(policy.coalesce * wanted, policy.just_built)
-        return max(just_now, every if every < wanted else 0.0)
+        if every >= wanted or math.isinf(wanted):
+            return just_now
+        # An input refreshed more often for somebody else. To build it early wastes the rest of its period, to
+        # read it as it is brings the reader's next run forward by its age; from here on the former is cheaper.
+        reader, own = (max(seconds.get(name, policy.default_seconds), 0.1) for name in (key, dep))
+        return max(just_now, 1 / (1 / every + reader / own / wanted))
 
     @staticmethod
     def of(nodes: Iterable[Node]) -> Graph:

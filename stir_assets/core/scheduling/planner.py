@@ -64,7 +64,7 @@ class _Due:
 class _Tick:
     def __init__(self, now: float, graph: Graph, state: State, policy: Policy) -> None:
         self.now, self.graph, self.state, self.policy = now, graph, state, policy
-        self.pulls = graph.pulls(policy)
+        self.pulls = graph.pulls(policy, state.seconds)
         self.pulled: dict[str, list[str]] = {}
         """Inputs that a run of each asset takes along when they are stale."""
         self.stale: dict[str, bool] = {}

@@ -23,11 +23,16 @@ _STREAM = 60.0
 
 @dataclass(frozen=True)
 class Machine:
-    """What runs there at once: runs, heavy runs among them, assets within a run."""
+    """What runs there at once: runs, heavy runs among them, assets within a run.
+
+    `start_up` is what it costs to start a run, in seconds of work; how long a run waits before its first query
+    is the policy's `overhead`.
+    """
 
     runs: int = 6
     heavy_runs: int = 1
     threads: int = 4
+    start_up: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,22 @@ class Request:
 
 @dataclass
 class Outcome:
-    """What happened: requests in order, work done, and the lag of each asset over time."""
+    """What happened from `measure_from` on: requests in order, work done, and the lag of each asset over time."""
 
     requests: list[Request] = field(default_factory=list)
-    builds: int = 0
-    work_seconds: float = 0.0
-    """Run time of all assets built, start-up of runs included."""
+    builds: dict[str, int] = field(default_factory=dict)
+    """How often each asset was built."""
+    start_up_seconds: float = 0.0
+    """Work of starting runs."""
+    asset_seconds: float = 0.0
+    """Run time of all assets built."""
     ticks: int = 0
     lags: dict[str, LagHistory] = field(default_factory=dict)
+
+    @property
+    def work_seconds(self) -> float:
+        """Run time of all assets built, and what starting the runs cost."""
+        return self.asset_seconds + self.start_up_seconds
 
 
 class Simulation:
@@ -145,7 +158,8 @@ class Simulation:
 
     def ask(self, request: Request) -> None:
         """Puts a run in the queue."""
-        self.outcome.requests.append(request)
+        if self.now >= self.measured_from:
+            self.outcome.requests.append(request)
         self._count += 1
         heapq.heappush(self._queue, (-PRIORITY[request.lane], self._count, request))
 
@@ -166,7 +180,8 @@ class Simulation:
         begins = self.now + self.setting.policy.overhead
         free = [begins] * self.setting.machine.threads
         inputs = dict(self._builds)
-        self.outcome.work_seconds += self.setting.policy.overhead
+        counts = self.now >= self.measured_from
+        self.outcome.start_up_seconds += self.setting.machine.start_up if counts else 0.0
         own = set(request.keys)
         for place, key in enumerate(request.keys):
             deps = [inputs[dep].built_at for dep in self.setting.graph.nodes[key].deps if dep in own]
@@ -176,8 +191,9 @@ class Simulation:
             # Of its own inputs it reads what this run makes: the version is known only when that is done.
             inputs[key] = self._build(key, inputs, ends)
             heapq.heappush(self._ends, (ends, place, number, key, inputs[key]))
-            self.outcome.builds += 1
-            self.outcome.work_seconds += seconds
+            if counts:
+                self.outcome.builds[key] = self.outcome.builds.get(key, 0) + 1
+                self.outcome.asset_seconds += seconds
         self._running[number] = (request, own)
 
     def _end_due(self) -> None:
@@ -254,7 +270,7 @@ class Simulation:
     def _next_news(self, keys: Iterable[str]) -> float:
         """When something that these assets would read, or pull along, can change without a run ending."""
         graph, seen, todo = self.setting.graph, set(keys), list(keys)
-        pulls = graph.pulls(self.setting.policy)
+        pulls = graph.pulls(self.setting.policy, self.setting.seconds)
         soonest = math.inf
         while todo:
             node = graph.nodes[todo.pop()]

@@ -10,7 +10,7 @@ table = ServingTable(
     description="Totals of a genre. One row per category, month, platform, language and profile type.",
     marts={"prod": "mart_genre_overview", "staging": "mart_genre_overview"},
     natural_key=("category", "month", "platform", "language", "profile_type"),
-    freshness=daily_by("20:15 UTC", lookback="30h"),
+    freshness=daily_by("20:15 UTC", lookback="26h", every="3h"),
     why="genre pages compare this month with the last, up to today",
     where="language != 'MISSING' and category != 'MISSING'",
     columns=(

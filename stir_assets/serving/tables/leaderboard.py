@@ -26,7 +26,7 @@ table = ServingTable(
     description="Monthly creator ranking. One row per month, platform and profile.",
     marts={"prod": "mart_leaderboard", "staging": "mart_leaderboard"},
     natural_key=("month", "platform", "platform_id"),
-    freshness=daily_by("20:15 UTC", lookback="30h"),
+    freshness=daily_by("20:15 UTC", lookback="26h", every="3h"),
     why="the leaderboard page says 'updated today' and is read most in the evening",
     columns=(
         stable_id("month", "platform", "platform_id"),

@@ -11,7 +11,7 @@ table = ServingTable(
     description="The ten hashtags a profile uses most. One row per platform and profile.",
     marts={"prod": "mart_instagram_hashtags"},
     natural_key=("platform", "platform_id"),
-    freshness=within(warn="7d", fail="8d"),
+    freshness=within(warn="7d", fail="8d", every="6h"),
     why="a profile's habits change over weeks",
     columns=(
         stable_id("platform", "platform_id"),

@@ -21,7 +21,7 @@ table = ServingTable(
     description="Counters of a profile over time. One row per platform, profile, date and granularity.",
     marts={"prod": "mart_time_series", "staging": "mart_time_series"},
     natural_key=("platform", "platform_id", "date", "monthly_stats"),
-    freshness=daily_by("20:15 UTC", lookback="72h"),
+    freshness=daily_by("20:15 UTC", lookback="26h", every="3h"),
     why="growth charts end with today's point",
     columns=(
         stable_id("platform", "platform_id", "date", "monthly_stats"),

@@ -23,7 +23,7 @@ table = ServingTable(
     description="Most watched posts of a month by genre. One row per month, platform, post, category and language.",
     marts={"prod": "mart_genre_trending_content", "staging": "mart_genre_trending_content"},
     natural_key=("month", "platform", "post_id", "category", "language"),
-    freshness=daily_by("20:15 UTC", lookback="30h"),
+    freshness=daily_by("20:15 UTC", lookback="26h", every="3h"),
     why="genre pages show what trends today",
     where="short_code != 'MISSING' and profile_id != 'MISSING'",
     columns=(

@@ -185,6 +185,31 @@ def test_a_deadline_is_met_in_time_for_its_measured_path_once_a_day() -> None:
     assert not requested(due + 3600, done)
 
 
+def test_an_aim_refreshes_more_often_than_the_promise_asks() -> None:
+    aiming = DeadlineTerms(time(20, 15), timedelta(hours=26), every=timedelta(hours=3))
+    graph = Graph.of([SOURCE, Node("daily", deps=("source",), terms=aiming, paced=True)])
+
+    def requested(ago: float) -> bool:
+        return bool(tick(graph, {"source": built(0, 9), "daily": built(ago, 2, source=1)}).requests)
+
+    assert not requested(2.8 * 3600)
+    assert requested(2.999 * 3600)
+    assert graph.wanted_every["daily"] == 3 * 3600
+    # The lane is the promise's: an aim never stands in front of a shorter promise.
+    assert graph.nodes["daily"].lane is Lane.HEAVY
+
+
+def test_an_input_of_a_dear_reader_is_refreshed_with_it_and_of_a_cheap_one_read_as_it_is() -> None:
+    """A run that reads inputs of ten minutes ago comes ten minutes too early the next time."""
+    reader = Node("mart", deps=("staging",), terms=window(60, 120))
+    graph = Graph.of([SOURCE, STAGING, reader])
+    builds = {"source": built(0, 9), "staging": built(10.5 * MINUTE, 4, source=1)}
+    builds["mart"] = built(61 * MINUTE, 3, staging=2)
+    dear, cheap = {"staging": 1.0, "mart": 100.0}, {"staging": 100.0, "mart": 1.0}
+    assert set(tick(graph, builds, seconds=dear).requests) == {"staging", "mart"}
+    assert set(tick(graph, builds, seconds=cheap).requests) == {"mart"}
+
+
 def test_a_missed_deadline_is_caught_up_once() -> None:
     graph = Graph.of([SOURCE, Node("daily", deps=("source",), terms=DAILY)])
     builds = {"source": built(0, 9), "daily": built(3 * 86_400, 2, source=1)}

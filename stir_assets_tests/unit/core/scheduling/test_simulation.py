@@ -28,6 +28,9 @@ def setting() -> Setting:
             Node("fast", deps=("stream",), terms=within(warn="5m", fail="10m")),
             Node("lists", deps=("frozen",), terms=within(warn="2h", fail="4h")),
             Node("daily", deps=("mart",), terms=daily_by("20:15 UTC", lookback="30h"), paced=True),
+            Node(
+                "aiming", deps=("mart",), terms=daily_by("20:15 UTC", lookback="26h", every="3h"), paced=True
+            ),
         ]
     )
     return Setting(graph, {"stream": 60.0, "slow": HOUR}, {"mart": 40.0, "daily": 400.0})
@@ -47,6 +50,7 @@ def test_promises_are_kept_in_the_simulation() -> None:
     assert outcome.lags["staging"].longest < 1800
     assert outcome.lags["mart"].longest < HOUR
     assert outcome.lags["daily"].longest < 30 * HOUR
+    assert outcome.lags["aiming"].longest < 3.1 * HOUR
     assert "lists" not in outcome.lags
 
 
