@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from stir_assets.automation.alerts.page import page_spec
+from stir_assets.automation.alerts.sensor import alert_sensor
 from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
 from stir_assets.automation.freshness import report_sensor, report_spec
@@ -41,7 +43,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
         if EVENT_TIME in spec.metadata
     }
     return dg.Definitions(
-        assets=[*flow_specs(), *sources, report_spec(), *assets],
+        assets=[*flow_specs(), *sources, report_spec(), page_spec(), *assets],
         resources={
             **default_resources(settings),
             "data_times": DataTimeKeeper(graph, event_columns),
@@ -53,10 +55,17 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
             freshness_sensor(),
             flow_sensor(),
             report_sensor(),
+            *_alert_sensors(settings),
         ],
         # One process a run: a step's own process would import dagster and dbt anew, 5 s each.
         executor=dg.in_process_executor,
     )
+
+
+def _alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    if not settings.alerts:
+        return []
+    return [alert_sensor(settings.alert_policy, ui_url=settings.ui_url, secrets=settings.secrets())]
 
 
 def _driven_by_freshness(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:

@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from stir_assets.core.alerts.policy import (
+    DEFAULT_CHANNEL,
+    AlertPolicy,
+    parse_digest,
+    parse_quiet,
+    parse_routes,
+)
 from stir_assets.errors import ConfigError
 
 Environment = Literal["local", "staging", "prod"]
@@ -59,6 +66,12 @@ class Settings:
     beat_url: str | None = None
     coffee_url: str | None = None
     slack_token: str | None = field(default=None, repr=False)
+    slack_api_url: str | None = None
+    alerts: bool = True
+    """Whether people are told of what is wrong; follows `automation` unless STIR_ALERTS says otherwise."""
+    alert_policy: AlertPolicy = field(default_factory=AlertPolicy)
+    ui_url: str = ""
+    """Address of Dagster's UI, for links in messages."""
     dbt_mode: DbtMode = "inprocess"
     automation: bool = True
     """Whether assets carry their freshness conditions; without them nothing runs by itself."""
@@ -95,9 +108,18 @@ class Settings:
             beat_url=source.get("STIR_BEAT_URL") or None,
             coffee_url=source.get("STIR_COFFEE_URL") or None,
             slack_token=source.get("STIR_SLACK_TOKEN") or None,
+            slack_api_url=source.get("STIR_SLACK_API_URL") or None,
+            alerts=_choice(source, "STIR_ALERTS", automation) == "on",
+            alert_policy=_alert_policy(source),
+            ui_url=source.get("STIR_UI_URL", ""),
             dbt_mode=cast(DbtMode, _choice(source, "STIR_DBT_MODE", get_args(DbtMode))),
             automation=_choice(source, "STIR_AUTOMATION", automation) == "on",
         )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must not appear in anything that leaves the process."""
+        given = (self.clickhouse.password, self.postgres_dsn, self.slack_token)
+        return tuple(value for value in given if value)
 
 
 def stir_home(env: Mapping[str, str] | None = None) -> Path:
@@ -110,6 +132,15 @@ def pii_salt(env: Mapping[str, str] | None = None) -> str | None:
     """The secret behind the hashes of phone numbers. Not part of `Settings`: only one place ever needs it."""
     source = os.environ if env is None else env
     return source.get("STIR_PII_SALT") or None
+
+
+def _alert_policy(env: Mapping[str, str]) -> AlertPolicy:
+    return AlertPolicy(
+        channel=env.get("STIR_SLACK_CHANNEL") or DEFAULT_CHANNEL,
+        routes=parse_routes(env.get("STIR_SLACK_ROUTES", ""), where="STIR_SLACK_ROUTES"),
+        quiet=parse_quiet(env.get("STIR_ALERTS_QUIET", ""), where="STIR_ALERTS_QUIET"),
+        digest=parse_digest(env.get("STIR_ALERTS_DIGEST", ""), where="STIR_ALERTS_DIGEST"),
+    )
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

@@ -6,5 +6,6 @@ pytest_plugins = [
     "stir_assets_tests.fixtures.postgres",
     "stir_assets_tests.fixtures.cluster",
     "stir_assets_tests.fixtures.s3",
+    "stir_assets_tests.fixtures.slack",
     "stir_assets_tests.fixtures.warehouse",
 ]

@@ -52,7 +52,7 @@ def tick_of(view: AssetGraphView) -> Tick:
 def _decide(view: AssetGraphView) -> Tick:
     assets = view.asset_graph
     if assets not in _graphs:
-        _graphs[assets] = graph_of(assets), _steps(assets)
+        _graphs[assets] = graph_of(assets), steps_of(assets)
     graph, steps = _graphs[assets]
     keys = [dg.AssetKey.from_user_string(key) for key in graph.nodes]
     now = view.effective_dt.timestamp()
@@ -67,7 +67,7 @@ def _decide(view: AssetGraphView) -> Tick:
     return Tick(now, graph, snapshot, plan(now, graph, snapshot.state, POLICY))
 
 
-def _steps(assets: BaseAssetGraph) -> dict[str, str]:
+def steps_of(assets: BaseAssetGraph) -> dict[str, str]:
     """The step that builds each asset, where the definitions are at hand."""
     found = {}
     for node in assets.asset_nodes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,18 +32,31 @@ class Platform:
     graph: Graph
     state: State
     assets: Sequence[AssetFreshness]
+    records: Mapping[str, dg.EventLogRecord] = field(repr=False)
+    """Last materialization event of each asset."""
 
 
 def observe_platform(
-    instance: dg.DagsterInstance, graph: Graph, durations: Durations | None = None
+    instance: dg.DagsterInstance,
+    graph: Graph,
+    durations: Durations | None = None,
+    *,
+    steps: Mapping[str, str] | None = None,
+    now: float | None = None,
 ) -> Platform:
-    """Reads the state from the instance and reports on every asset."""
-    now = datetime.now(UTC).timestamp()
+    """Reads the state from the instance and reports on every asset. `steps` as for `read_state`."""
+    now = datetime.now(UTC).timestamp() if now is None else now
     snapshot = read_state(
-        instance, graph, asset_records(instance, graph), now=now, durations=durations or Durations()
+        instance,
+        graph,
+        asset_records(instance, graph),
+        now=now,
+        steps=steps,
+        durations=durations or Durations(),
     )
     decided = plan(now, graph, snapshot.state, POLICY)
-    return Platform(now, graph, snapshot.state, freshness_report(now, graph, snapshot.state, decided))
+    report = freshness_report(now, graph, snapshot.state, decided)
+    return Platform(now, graph, snapshot.state, report, snapshot.records)
 
 
 def report_spec() -> dg.AssetSpec:

@@ -92,6 +92,8 @@ def local_environment(home: StackHome, config: StackConfig) -> dict[str, str]:
         "PGDATABASE": "stir",
         **_places(home),
     }
+    if "webserver" in config.ports:
+        env["STIR_UI_URL"] = f"http://{LOOPBACK}:{config.ports['webserver']}"
     return {**env, MARK_VARIABLE: mark(env)}
 
 
@@ -130,7 +132,13 @@ def external_environment(home: StackHome, env: Mapping[str, str]) -> dict[str, s
         "PGPASSWORD": password,
         "PGDATABASE": str(postgres.get("dbname") or user),
     }
-    names = (*EXTERNAL_VARIABLES, "STIR_S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    names = (
+        *EXTERNAL_VARIABLES,
+        "STIR_S3_ENDPOINT",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "STIR_UI_URL",
+    )
     given = {name: env[name] for name in (*names, *completed) if env.get(name)}
     return {**completed, **given, **_places(home), "STIR_HOME": str(home.root)}
 

@@ -11,6 +11,7 @@ from stir_assets.io_managers.relation import RelationIOManager
 from stir_assets.io_managers.serving_table import ServingTableIOManager
 from stir_assets.resources.clickhouse import ClickHouseResource
 from stir_assets.resources.postgres import PostgresResource
+from stir_assets.resources.slack import AlertChannel, LogAlerts, SlackAlerts
 from stir_assets.settings import DBT_PROJECT_DIR, Settings
 
 
@@ -29,6 +30,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "clickhouse": clickhouse,
         "postgres": PostgresResource(dsn=dg.EnvVar("STIR_POSTGRES_DSN")),
         "dbt": dbt_runner(settings),
+        "alert_channel": _alert_channel(settings),
         "relation_io_manager": RelationIOManager(database=settings.clickhouse.database),
         "serving_io_manager": ServingTableIOManager(
             clickhouse=clickhouse,
@@ -39,6 +41,15 @@ def default_resources(settings: Settings) -> dict[str, Any]:
             region=settings.s3.region,
         ),
     }
+
+
+def _alert_channel(settings: Settings) -> AlertChannel:
+    if settings.slack_token is None:
+        return LogAlerts()
+    token = dg.EnvVar("STIR_SLACK_TOKEN")
+    if settings.slack_api_url:
+        return SlackAlerts(token=token, api_url=settings.slack_api_url)
+    return SlackAlerts(token=token)
 
 
 def dbt_runner(settings: Settings, *, full_refresh: bool = False, as_of: str | None = None) -> DbtRunner:
