@@ -48,27 +48,25 @@ def load(
     dsn: str,
     types: dict[str, str],
     progress: Progress,
-    loaded_hook: Callable[[Connection, sql.Composable], None],
 ) -> Loaded:
     """Fill the version; one transaction creates it and copies into it, so a failure leaves nothing.
 
-    `loaded_hook` sees the exported rows before any enrichment (checksums). Returns what was copied from staging.
+    Returns what was copied from staging.
     """
     target = candidate.target
     exported = [column.name for column in target.exported]
     if not target.enrichments:
-        with _transaction(connection, f"{target.name}: load"):
+        with transaction(connection, f"{target.name}: load"):
             connection.execute("set local idle_in_transaction_session_timeout = 0")
             connection.execute(ddl.create_table(target, candidate.schema, candidate.version))
             loaded = copy_slices(
                 connection, exporter, candidate.place, exported,
                 target=target.name, types=types, frozen=True, progress=progress,
             )  # fmt: skip
-            loaded_hook(connection, candidate.place)
         candidate.rows = loaded.rows
         return loaded
     with connect(dsn, f"stir-publish-enrich:{candidate.version}") as side:
-        return _load_enriched(connection, side, candidate, exporter, exported, types, progress, loaded_hook)
+        return _load_enriched(connection, side, candidate, exporter, exported, types, progress)
 
 
 def _load_enriched(
@@ -79,14 +77,13 @@ def _load_enriched(
     exported: list[str],
     types: dict[str, str],
     progress: Progress,
-    loaded_hook: Callable[[Connection, sql.Composable], None],
 ) -> Loaded:
     """Load and enrich in a temporary table of a side session (gone with it), then copy across, frozen."""
     target = candidate.target
     temporary = sql.Identifier("pg_temp", "rows")
-    with _transaction(side, f"{target.name}: load"):
+    with transaction(side, f"{target.name}: load"):
         side.execute("set local idle_in_transaction_session_timeout = 0")
-        side.execute(ddl.create_table(target, "", "rows", temporary=True))
+        side.execute(ddl.create_table(target, "", "rows", kind="temporary"))
         loaded = copy_slices(
             side,
             exporter,
@@ -97,27 +94,37 @@ def _load_enriched(
             frozen=False,
             progress=progress,
         )
-        loaded_hook(side, temporary)
     candidate.dropped = enrich.enrich(side, target, temporary, loaded.rows)
-    expected = loaded.rows - sum(candidate.dropped.values())
-    with _transaction(connection, f"{target.name}: load"):
-        connection.execute(ddl.create_table(target, candidate.schema, candidate.version))
-        names = [column.name for column in target.columns]
-        try:
-            candidate.rows = enrich.transfer(
-                side, temporary, connection, candidate.place, names, lambda: progress(loaded)
-            )
-        except psycopg.Error as error:
-            raise copy_error(error, target.name, {}, 0) from error
-    if candidate.rows != expected:
-        raise IncompleteExport(
-            f"{target.name}: {expected} enriched rows became {candidate.rows}; publish again"
-        )
+    candidate.rows = loaded.rows - sum(candidate.dropped.values())
+    names = [column.name for column in target.columns]
+    take_over(side, temporary, connection, candidate, names, lambda: progress(loaded))
     return loaded
 
 
+def take_over(
+    side: Connection,
+    place: sql.Composable,
+    connection: Connection,
+    candidate: Candidate,
+    names: list[str],
+    tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Make the version from rows that `side` sees at `place`: `candidate.rows` of them, frozen."""
+    target = candidate.target
+    with transaction(connection, f"{target.name}: load"):
+        connection.execute(ddl.create_table(target, candidate.schema, candidate.version))
+        try:
+            rows = enrich.transfer(side, place, connection, candidate.place, names, tick)
+        except psycopg.Error as error:
+            raise copy_error(error, target.name, {}, 0) from error
+        if rows != candidate.rows:
+            raise IncompleteExport(
+                f"{target.name}: {candidate.rows} staged rows became {rows}; publish again"
+            )
+
+
 @contextlib.contextmanager
-def _transaction(connection: Connection, what: str) -> Iterator[None]:
+def transaction(connection: Connection, what: str) -> Iterator[None]:
     """A transaction whose errors, at COMMIT too, come out as ours."""
     with translated(what), connection.transaction():
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from stir_assets.publish import ddl, live, preflight, swap
 from stir_assets.publish.errors import Session
 from stir_assets.publish.live import Live
 from stir_assets.publish.manifest import TargetRow
-from stir_assets.publish.modes import rename
+from stir_assets.publish.modes import merge, rename
 from stir_assets.publish.modes.script import Change
 from stir_assets.publish.postgres import translated
 from stir_assets.publish.preflight import Plan
@@ -57,25 +58,33 @@ def _swap(work: Pipeline, plan: Plan, known: TargetRow) -> swap.SwapResult:
     statements: list[sql.Composable] = [
         swap.fence(config.private_schema, target.name, work.version, old, known.seq, target.mode),
         *change.statements(),
-        *_bookkeeping(work, was, known, old),
+        *_bookkeeping(work, plan, known, old),
     ]
 
-    pid = work.connection.info.backend_pid
+    relations = _relations(work, was)
+    return swap.run(
+        work.connection, target.name, statements, config.swap, relations,
+        committed=committed(work), waiting=waiting(work),
+    )  # fmt: skip
 
-    def committed() -> bool:
-        return swap.committed(
-            config.dsn, config.private_schema, config.public_schema, target.name, work.version, pid
-        )
 
-    def waiting(attempt: int, blockers: list[Session]) -> None:
+def committed(work: Pipeline) -> Callable[[], bool]:
+    """Asks the manifest, on a session of its own, whether the version is live after all."""
+    config, pid = work.config, work.connection.info.backend_pid
+    return lambda: swap.committed(
+        config.dsn, config.private_schema, config.public_schema, work.target.name, work.version, pid
+    )
+
+
+def waiting(work: Pipeline) -> Callable[[int, list[Session]], None]:
+    """Says who is in the way, and that this publication is still alive."""
+
+    def tell(attempt: int, blockers: list[Session]) -> None:
         who = ", ".join(map(str, blockers[:3])) or "a short transaction"
         work.on_progress(Progress("swap", f"attempt {attempt} gave way to {who}"))
         work.manifest.update(work.version)
 
-    relations = _relations(work, was)
-    return swap.run(
-        work.connection, target.name, statements, config.swap, relations, committed=committed, waiting=waiting
-    )
+    return tell
 
 
 def _relations(work: Pipeline, was: Live | None) -> list[int]:
@@ -90,26 +99,34 @@ def _relations(work: Pipeline, was: Live | None) -> list[int]:
     return [was.oid, *(row[0] for row in rows)]
 
 
-def _bookkeeping(work: Pipeline, was: Live | None, known: TargetRow, old: str | None) -> list[sql.Composed]:
-    """The manifest's side of the swap, in its transaction."""
-    schema = sql.Identifier(work.config.private_schema)
+def record(work: Pipeline, plan: Plan, known: TargetRow) -> list[sql.Composed]:
+    """The manifest's side of a publication, in the transaction that makes it visible."""
     names = {
         "indexes": work.candidate.names,
         "statistics": work.candidate.statistics,
         "declared": [built.name for built in ddl.indexes(work.target)],
     }
-    statements = [
+    whole = plan.scope.way != "delta"
+    return [
         sql.SQL(
             "update {}.run set state = 'swapped', published_at = pg_catalog.clock_timestamp(), heartbeat = "
-            "pg_catalog.clock_timestamp(), names = {}, seq = {}, rows = {} where version = {}"
+            "pg_catalog.clock_timestamp(), names = {}, seq = {}, rows = {}, shape = {}, reconciled_at = {} "
+            "where version = {}"
         ).format(
-            schema,
+            sql.Identifier(work.config.private_schema),
             sql.Literal(json.dumps(names)),
             sql.Literal(known.seq + 1),
             sql.Literal(work.candidate.rows),
+            sql.Literal(merge.shape(work.target, plan.columns)),
+            sql.SQL("started") if whole else sql.Literal(plan.reconciled_at),
             sql.Literal(work.version),
         )
     ]
+
+
+def _bookkeeping(work: Pipeline, plan: Plan, known: TargetRow, old: str | None) -> list[sql.Composed]:
+    was, schema = plan.live, sql.Identifier(work.config.private_schema)
+    statements = record(work, plan, known)
     if was is None or old is None:
         return statements
     if known.current is None:

@@ -7,6 +7,7 @@ import re
 from base64 import b32encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from psycopg import sql
 
@@ -74,21 +75,23 @@ def indexes(target: Target) -> list[BuiltIndex]:
     return found
 
 
-def create_table(target: Target, schema: str, name: str, *, temporary: bool = False) -> sql.Composed:
-    """CREATE TABLE with types, NOT NULL, defaults and CHECKs. A temporary one has none of the constraints."""
-    columns = [_column(target, column, constraints=not temporary) for column in target.columns]
-    if not temporary:
+def create_table(
+    target: Target, schema: str, name: str, *, kind: Literal["", "temporary", "unlogged"] = ""
+) -> sql.Composed:
+    """CREATE TABLE with types, NOT NULL, defaults and CHECKs. A temporary or unlogged one is a workplace: it has
+    none of the constraints."""
+    columns = [_column(target, column, constraints=not kind) for column in target.columns]
+    if not kind:
         columns += [
             sql.SQL("constraint {} check ({})").format(sql.Identifier(check), raw(expression))
             for check, expression in target.check_constraints.items()
         ]
     storage = sql.SQL("")
-    if target.storage and not temporary:
+    if target.storage and not kind:
         options = [sql.SQL("{} = {}").format(raw(key), raw(value)) for key, value in target.storage.items()]
         storage = sql.SQL(" with ({})").format(sql.SQL(", ").join(options))
-    kind = sql.SQL("create temporary table {}") if temporary else sql.SQL("create table {}")
-    place = sql.Identifier(name) if temporary else qualified(schema, name)
-    return sql.SQL("{} ({}){}").format(kind.format(place), sql.SQL(", ").join(columns), storage)
+    place = sql.Identifier(name) if kind == "temporary" else qualified(schema, name)
+    return sql.SQL("create {} table {} ({}){}").format(raw(kind), place, sql.SQL(", ").join(columns), storage)
 
 
 def _column(target: Target, column: Column, *, constraints: bool) -> sql.Composed:
@@ -161,6 +164,20 @@ def grants(target: Target, place: sql.Composable) -> Iterable[sql.Composed]:
             place,
             sql.SQL("public") if grant.role == "public" else sql.Identifier(grant.role),
         )
+
+
+def missing_comments(target: Target, kind: str, now: Mapping[str, Any] | None) -> Iterable[sql.Composed]:
+    """COMMENTs that the live relation (`kind` is 'table' or 'view', `now` its capture) does not have as declared."""
+    found = {column["name"]: column["comment"] for column in now["attributes"]} if now else {}
+    if target.comment and (now is None or now["table"]["comment"] != target.comment):
+        yield sql.SQL("comment on {} {} is {}").format(
+            raw(kind), qualified(target.schema, target.table), sql.Literal(target.comment)
+        )
+    for column in target.columns:
+        if column.description and found.get(column.name) != column.description:
+            yield sql.SQL("comment on column {} is {}").format(
+                sql.Identifier(target.schema, target.table, column.name), sql.Literal(column.description)
+            )
 
 
 def contract(target: Target, formatted_types: Mapping[str, str]) -> list[list[str | bool]]:

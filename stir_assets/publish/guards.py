@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 from psycopg import sql
 
+from stir_assets.publish import swap
 from stir_assets.publish.errors import Refused
 from stir_assets.publish.postgres import Connection, qualified, raw, translate
 from stir_assets.publish.target import Guards, SqlCheck, Target
@@ -49,6 +52,16 @@ def check_sql(connection: Connection, target: Target, schema: str, table: str, c
                 details={"rows": [list(map(str, row)) for row in rows]},
                 candidate=candidate,
             )
+
+
+def in_transaction(target: Target) -> Iterator[sql.Composed]:
+    """The declared checks on the live table as statements that fail the transaction that merged into it."""
+    for check in target.guards.checks:
+        query = raw(check.sql.strip().rstrip(";")).format(table=qualified(target.schema, target.table))
+        yield sql.SQL(
+            "do $check$ begin if exists (select from ({}) failing) then raise exception using errcode = {}, "
+            "message = {}; end if; end $check$"
+        ).format(query, sql.Literal(swap.REFUSED), sql.Literal(f"check {check.name}"))
 
 
 def _failing(connection: Connection, check: SqlCheck, schema: str, table: str) -> list[tuple]:

@@ -9,9 +9,9 @@ from psycopg import sql
 
 from stir_assets.publish.clickhouse import ClickHouse, string
 from stir_assets.publish.manifest import UNFINISHED, Manifest, RunRow
+from stir_assets.publish.modes import merge
 from stir_assets.publish.postgres import qualified
 from stir_assets.publish.snapshot import drop, leftovers
-from stir_assets.publish.staging import S3Staging, remove_folder
 
 
 @dataclass
@@ -34,8 +34,8 @@ def sweep_postgres(manifest: Manifest, target: str) -> Swept:
     for run in manifest.runs(target):
         if run.state in UNFINISHED or run.state == "swapped":
             _settle(manifest, run, row.current if row else None, swept)
-        if run.version not in kept:
-            _drop(manifest, run.version, swept)
+        names = [] if run.version in kept else [run.version]
+        _drop(manifest, run.version, [*names, *merge.companions(run.version)], swept)
     return swept
 
 
@@ -48,13 +48,16 @@ def _settle(manifest: Manifest, run: RunRow, current: str | None, swept: Swept) 
         swept.aborted.append(run.version)
 
 
-def _drop(manifest: Manifest, version: str, swept: Swept) -> None:
+def _drop(manifest: Manifest, version: str, tables: list[str], swept: Swept) -> None:
     """Never CASCADE, never a long lock: a version still read is dropped by a later publication."""
     connection = manifest.connection
     try:
         with connection.transaction():
             connection.execute("set local lock_timeout = '300ms'")
-            connection.execute(sql.SQL("drop table if exists {}").format(qualified(manifest.schema, version)))
+            places = sql.SQL(", ").join(qualified(manifest.schema, table) for table in tables)
+            connection.execute(sql.SQL("drop table if exists {}").format(places))
+            if version not in tables:
+                return
             connection.execute(
                 sql.SQL("update {}.run set dropped = true where version = %s and not dropped").format(
                     sql.Identifier(manifest.schema)
@@ -64,11 +67,6 @@ def _drop(manifest: Manifest, version: str, swept: Swept) -> None:
         swept.dropped.append(version)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist):
         swept.busy.append(version)
-
-
-def sweep_staging(staging: S3Staging, folder: str) -> int:
-    """Objects and multipart uploads of earlier runs."""
-    return remove_folder(staging, folder)
 
 
 def sweep_clickhouse(clickhouse: ClickHouse, database: str, prefix: str) -> list[str]:

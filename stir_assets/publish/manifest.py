@@ -26,21 +26,28 @@ class TargetRow:
     current: str | None
     previous: str | None
     seq: int
-    contract: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One attempt to publish."""
+    """One attempt to publish.
+
+    `names` are those of its indexes and statistics. `undo_rows` is None while the version is a whole table, else
+    the rows of the undo it was reduced to by a merge. `watermark` (microseconds, or the number itself) and
+    `reconciled_at` say how far mode 'upsert' has come; `shape` is a digest of the declaration.
+    """
 
     version: str
     run_id: str
     attempt: int
     state: str
     rows: int | None
-    names: dict[str, str]
-    contract: dict[str, Any] | None
+    names: dict[str, Any]
     data_time: datetime | None
+    undo_rows: int | None
+    watermark: int | None
+    reconciled_at: datetime | None
+    shape: str | None
 
 
 class Manifest:
@@ -63,7 +70,8 @@ class Manifest:
 
     def _complete(self) -> bool:
         found = self.connection.execute(
-            "select to_regclass(format('%%I.target', %s::text)) is not null "
+            "select exists (select from pg_catalog.pg_attribute where attname = 'shape' "
+            "and attrelid = to_regclass(format('%%I.run', %s::text))) "
             "and to_regclass(format('%%I.publication', %s::text)) is not null",
             (self.schema, self.public_schema),
         ).fetchone()
@@ -77,9 +85,7 @@ class Manifest:
 
     def target(self, name: str) -> TargetRow | None:
         """The fence row of a target, None before its first publication."""
-        row = self._one(
-            "select name, mode, current, previous, seq, contract from {}.target where name = %s", name
-        )
+        row = self._one("select name, mode, current, previous, seq from {}.target where name = %s", name)
         return TargetRow(*row) if row else None
 
     def ensure_target(self, name: str, mode: str) -> TargetRow:
@@ -132,12 +138,15 @@ class Manifest:
             self.connection.execute(sql.SQL(text).format(sql.Identifier(self.schema)), args)  # type: ignore[arg-type]
 
 
-_RUN = "select version, run_id, attempt, state, rows, names, contract, data_time from {}.run "
+_RUN = (
+    "select version, run_id, attempt, state, rows, names, data_time, undo_rows, watermark, reconciled_at, shape "
+    "from {}.run "
+)
 
 
 def _run_row(row: tuple) -> RunRow:
-    version, run_id, attempt, state, rows, names, contract, data_time = row
-    return RunRow(version, run_id, attempt, state, rows, dict(names or {}), contract, data_time)
+    version, run_id, attempt, state, rows, names, *rest = row
+    return RunRow(version, run_id, attempt, state, rows, dict(names or {}), *rest)
 
 
 def _bootstrap_sql(private: str, public: str) -> sql.Composed:
@@ -153,8 +162,7 @@ def _bootstrap_sql(private: str, public: str) -> sql.Composed:
             mode text not null,
             current text,
             previous text,
-            seq bigint not null default 0,
-            contract jsonb
+            seq bigint not null default 0
         );
         create table if not exists {private}.run (
             version text primary key,
@@ -173,13 +181,19 @@ def _bootstrap_sql(private: str, public: str) -> sql.Composed:
             bytes bigint,
             seconds jsonb,
             names jsonb not null default '{{}}',
-            contract jsonb,
             previous text,
             seq bigint,
+            undo_rows bigint,
+            watermark bigint,
+            reconciled_at timestamptz,
+            shape text,
             dropped boolean not null default false,
             error text,
             unique (target, run_id, attempt)
         );
+        alter table {private}.run add column if not exists undo_rows bigint,
+            add column if not exists watermark bigint, add column if not exists reconciled_at timestamptz,
+            add column if not exists shape text;
         create index if not exists run_target_idx on {private}.run (target, started);
         create or replace view {public}.publication as
             select t.name as "table", t.current as version, t.seq as publication, r.rows, r.published_at,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from psycopg import pq, sql
 
 from stir_assets.publish import candidate as build
-from stir_assets.publish import ddl, guards, janitor, live, lock, preflight, snapshot
+from stir_assets.publish import ddl, guards, janitor, live, lock, merging, preflight, scope, snapshot
 from stir_assets.publish.candidate import Candidate
 from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.config import PublisherConfig
@@ -19,7 +19,9 @@ from stir_assets.publish.cutover import cut_over, published_at
 from stir_assets.publish.errors import Busy, Refused
 from stir_assets.publish.export import Exporter
 from stir_assets.publish.load import Loaded
-from stir_assets.publish.manifest import Manifest, TargetRow
+from stir_assets.publish.load import Progress as LoadProgress
+from stir_assets.publish.manifest import Manifest, RunRow, TargetRow
+from stir_assets.publish.modes import merge
 from stir_assets.publish.postgres import Connection, connect, qualified, translated
 from stir_assets.publish.preflight import Plan
 from stir_assets.publish.publication import OnProgress, Progress, Publication
@@ -116,44 +118,77 @@ class Pipeline:
     def plan(self) -> tuple[Plan, TargetRow]:
         """All of preflight, on the state under the lock."""
         target, connection = self.target, self.connection
-        preflight.check_mode(target)
         preflight.check_server(connection, target, self.config.private_schema)
         pg_types = preflight.declared_types(connection, target)
         preflight.check_requirements(connection, target)
         known = self.manifest.ensure_target(target.name, target.mode)
         was = live.find(connection, self.manifest, target)
-        warnings: list[str] = []
+        run = self.manifest.run(known.current) if known.current else None
+        columns = tuple(pg_types.items())
+        warnings = []
         if was is not None:
             preflight.check_managed(target, was, known)
-            preflight.check_carry(connection, target, was, tuple(pg_types.items()))
             warnings = preflight.check_contract(target, was, pg_types)
+        reason = scope.why_swap(target, was, run, columns, bool(warnings))
+        chosen = scope.choose(target, self.source, run, reason)
+        if was is not None and chosen.way == "swap":
+            preflight.check_carry(connection, target, was, columns)
+        elif was is not None:
+            preflight.check_merge(connection, target, was)
         expressions, kinds = preflight.plan_export(
             self.clickhouse, target, self.source, self.config.source_database
         )
-        return Plan(target, expressions, kinds, pg_types, was, warnings), known
+        reconciled = run.reconciled_at if run else None
+        return Plan(target, expressions, kinds, pg_types, was, warnings, chosen, reconciled), known
 
     def _publish(self, plan: Plan, known: TargetRow) -> Publication:
         self.warnings += plan.warnings
-        with self.phase("snapshot", "freezing the relation"):
-            self.manifest.update(self.version, state="exporting")
-            frozen = self._freeze()
-        with self.phase("count", "counting the snapshot"):
-            parts = snapshot.slices(self.clickhouse, frozen, self.config.slice_bytes)
-            exported = sum(part.rows for part in parts)
-            data_time = self._data_time(frozen)
-            previous_rows = self._previous_rows(plan, known)
-            if not self.target.enrichments:  # known before a byte has moved
-                self.warnings += guards.check_size(self.target, exported, previous_rows, None)
+        before = self.manifest.run(known.current) if known.current else None
+        previous_rows = self._previous_rows(plan, before)
+        done = self._export_and_apply(plan, known, before, previous_rows)
+        if done is None:  # too much changed since the watermark: all rows, then
+            plan.scope = scope.choose(self.target, self.source, before, self.warnings[-1])
+            snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token)
+            remove_folder(self.config.staging, self._folder())
+            done = self._export_and_apply(plan, known, before, previous_rows)
+        assert done is not None  # noqa: S101 - only a delta can turn out too large
+        return done
+
+    def _export_and_apply(
+        self, plan: Plan, known: TargetRow, before: RunRow | None, previous_rows: int | None
+    ) -> Publication | None:
+        """Export what the scope says and bring it to the live table; None for a delta that is too large."""
+        delta = plan.scope.way == "delta"
+        frozen, parts = self._snapshot(plan)
+        exported = sum(part.rows for part in parts)
+        with self.phase("count", "looking for the newest rows"):
+            data_time = self._data_time(frozen, before if delta else None)
+            watermark = self._watermark(plan, frozen, before)
+        if not delta and not self.target.enrichments:  # known before a byte has moved
+            self.warnings += guards.check_size(self.target, exported, previous_rows, None)
         loaded = self._load(plan, frozen, parts, exported)
-        self._complete(plan, known, previous_rows)
         self.manifest.update(
-            self.version, state="ready", exported_rows=exported, bytes=loaded.bytes, data_time=data_time
+            self.version, exported_rows=exported, bytes=loaded.bytes, data_time=data_time, watermark=watermark
         )
-        with self.phase("swap", "swapping"):
-            result = cut_over(self, plan, known)
-            if self.connection.closed:  # lost with the answer to a commit that went through
-                self._reconnect()
-        return self._result(plan, known, frozen, loaded, result, data_time, previous_rows)
+        merged: merging.Merged | None = None
+        if plan.scope.way != "swap":
+            merged = merging.merge_in(self, plan, known, plan.scope, previous_rows or 0)
+            if merged is None:
+                merging.check_swap(self, plan)
+            if merged is None and delta:
+                return None
+            if merged is None:
+                merging.become_candidate(self)
+        if merged is None:
+            self._complete(plan, known, previous_rows)
+            self.manifest.update(self.version, state="ready")
+            with self.phase("swap", "swapping"):
+                result = cut_over(self, plan, known)
+        else:
+            result = merged.result
+        if self.connection.closed:  # lost with the answer to a commit that went through
+            self._reconnect()
+        return self._result(plan, known, frozen, loaded, result, data_time, previous_rows, merged)
 
     def _reconnect(self) -> None:
         """A new session for the work after the swap; when somebody else has the lock by now, they clear up."""
@@ -164,30 +199,53 @@ class Pipeline:
         except Busy:
             self.holds_lock = False
 
-    def _freeze(self) -> Snapshot:
+    def _snapshot(self, plan: Plan) -> tuple[Snapshot, list[Slice]]:
+        with self.phase("snapshot", "freezing the relation"):
+            self.manifest.update(self.version, state="exporting")
+            frozen = self._freeze(
+                scope.since(self.target, plan.scope, plan.clickhouse_types, self.config.source_database)
+            )
+        with self.phase("count", "counting the snapshot"):
+            return frozen, snapshot.slices(self.clickhouse, frozen, self.config.slice_bytes)
+
+    def _freeze(self, source: str | TableSource) -> Snapshot:
         config = self.config
         return snapshot.take(
             self.clickhouse,
-            self.source,
+            source,
             database=config.snapshot_database,
             name=self.token,
             source_database=config.source_database,
             query_id=f"{self.token}-snapshot",
         )
 
-    def _data_time(self, frozen: Snapshot) -> datetime | None:
-        """A given time, or a ClickHouse aggregate over exactly the rows that are published."""
+    def _data_time(self, frozen: Snapshot, before: RunRow | None) -> datetime | None:
+        """A given time, or a ClickHouse aggregate over exactly the rows that are published; a delta adds to what
+        was contained `before`."""
         if not isinstance(self.data_time, str):
             return self.data_time
-        where = f" WHERE ({frozen.where})" if frozen.where else ""
-        row = self.clickhouse.rows(
-            f"SELECT toUnixTimestamp64Micro(toDateTime64({self.data_time}, 6, 'UTC')) FROM {frozen.relation}{where}",
-            f"{self.target.name}: data_time",
-        )[0]
-        return datetime.fromtimestamp(row[0] / 1e6, UTC) if row[0] else None
+        query = f"toUnixTimestamp64Micro(toDateTime64({self.data_time}, 6, 'UTC'))"
+        micros = self._aggregate(frozen, query, "data_time")
+        found = datetime.fromtimestamp(micros / 1e6, UTC) if micros else None
+        times = [time for time in (found, before.data_time if before else None) if time is not None]
+        return max(times, default=None)
 
-    def _previous_rows(self, plan: Plan, known: TargetRow) -> int | None:
-        before = self.manifest.run(known.current) if known.current else None
+    def _watermark(self, plan: Plan, frozen: Snapshot, before: RunRow | None) -> int | None:
+        """How far mode 'upsert' has come with these rows; a delta without rows leaves it where it was."""
+        if self.target.mode != "upsert":
+            return None
+        query = scope.watermark_query(self.target, plan.clickhouse_types)
+        found = self._aggregate(frozen, query, "watermark")
+        old = before.watermark if before and plan.scope.way == "delta" else None
+        return max((mark for mark in (found, old) if mark is not None), default=None)
+
+    def _aggregate(self, frozen: Snapshot, expression: str, what: str) -> int | None:
+        where = f" WHERE ({frozen.where})" if frozen.where else ""
+        query = f"SELECT {expression} FROM {frozen.relation}{where}"
+        found = self.clickhouse.rows(query, f"{self.target.name}: {what}")[0][0]
+        return None if found is None else int(found)
+
+    def _previous_rows(self, plan: Plan, before: RunRow | None) -> int | None:
         if before is not None and before.rows is not None:
             return before.rows
         if plan.live is None:
@@ -201,7 +259,7 @@ class Pipeline:
             self.config.clickhouse,
             self.config.staging,
             frozen,
-            plan.expressions,
+            plan.expressions + scope.tombstone(self.target, plan.scope),
             parts,
             folder=self.config.staging.folder(self.target.name, self.token),
             query_prefix=f"{self.token}-export",
@@ -212,19 +270,23 @@ class Pipeline:
             self.manifest.update(self.version, state="loading")
             exporter.start()
             try:
-                loaded = build.load(
-                    self.connection,
-                    self.candidate,
-                    exporter,
-                    dsn=self.config.dsn,
-                    types=plan.clickhouse_types,
-                    progress=self._load_progress(exported),
-                    loaded_hook=lambda *_: None,
-                )
+                loaded = self._fill(plan, exporter, self._load_progress(exported))
             finally:
                 exporter.stop()
         snapshot.check_total(exported, loaded.rows, self.target.name)
         return loaded
+
+    def _fill(self, plan: Plan, exporter: Exporter, progress: LoadProgress) -> Loaded:
+        if plan.scope.way != "swap":
+            return merging.stage(self, plan, exporter, plan.scope, progress)
+        return build.load(
+            self.connection,
+            self.candidate,
+            exporter,
+            dsn=self.config.dsn,
+            types=plan.clickhouse_types,
+            progress=progress,
+        )
 
     def _load_progress(self, total: int):
         last = [time.monotonic()]
@@ -312,13 +374,13 @@ class Pipeline:
         manifest.update(self.version, state=state, error=f"{type(error).__name__}: {error}"[:4000])
         if not keep:
             connection.execute("set lock_timeout = '5s'")
-            connection.execute(
-                sql.SQL("drop table if exists {}").format(qualified(self.config.private_schema, self.version))
-            )
+            tables = (self.version, *merge.companions(self.version))
+            places = sql.SQL(", ").join(qualified(self.config.private_schema, table) for table in tables)
+            connection.execute(sql.SQL("drop table if exists {}").format(places))
 
     def _result(
         self, plan: Plan, known: TargetRow, frozen: Snapshot, loaded: Loaded, result: SwapResult,
-        data_time: datetime | None, previous_rows: int | None,
+        data_time: datetime | None, previous_rows: int | None, merged: merging.Merged | None,
     ) -> Publication:  # fmt: skip
         described = {column.name: column.description for column in self.target.columns}
         return Publication(
@@ -339,6 +401,8 @@ class Pipeline:
             previous_rows=previous_rows,
             columns=tuple((name, kind, described[name]) for name, kind in plan.pg_types.items()),
             snapshot=frozen.kind,
+            way=plan.scope.way if merged else "swap",
+            changed_rows=merged.changed if merged else {},
             swap_attempts=result.attempts,
             dropped_rows=self.candidate.dropped,
             warnings=(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -15,8 +16,10 @@ from stir_assets.publish.clickhouse_types import parse_type
 from stir_assets.publish.errors import ContractError, ExportFailed, PreflightError
 from stir_assets.publish.live import Live
 from stir_assets.publish.manifest import TargetRow
+from stir_assets.publish.modes import merge
 from stir_assets.publish.modes.script import keeps_view
 from stir_assets.publish.postgres import Connection, translate, translated
+from stir_assets.publish.scope import Scope
 from stir_assets.publish.snapshot import relation_sql
 from stir_assets.publish.target import Column, TableSource, Target
 from stir_assets.publish.types import export_expression
@@ -34,6 +37,9 @@ class Plan:
     pg_types: dict[str, str]
     live: Live | None
     warnings: list[str] = field(default_factory=list)
+    scope: Scope = field(default_factory=lambda: Scope("swap", ""))
+    reconciled_at: datetime | None = None
+    """When all rows were last compared, of the version that is live."""
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
@@ -94,7 +100,7 @@ def declared_types(connection: Connection, target: Target) -> dict[str, str]:
     name = ddl.versioned("preflight", ddl.version_name(target, "preflight", 0))
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute(ddl.create_table(target, "", name, temporary=True))
+            connection.execute(ddl.create_table(target, "", name, kind="temporary"))
             return dict(
                 connection.execute(
                     "select attname, pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute "
@@ -145,14 +151,6 @@ def _check_owner(connection: Connection, target: Target) -> None:
     if not known or not _one(connection, "select pg_catalog.pg_has_role(%s, 'MEMBER')", target.owner):
         raise PreflightError(
             target.name, f"owner {target.owner!r} does not exist or the publishing role is not a member of it"
-        )
-
-
-def check_mode(target: Target) -> None:
-    """Only what is built may be declared: a table published in another way than it says is worse than an error."""
-    if target.mode not in ("rename", "pointer"):
-        raise ContractError(
-            f"{target.name}: mode {target.mode!r} is declared but not built yet; declare mode='rename'"
         )
 
 
@@ -210,6 +208,30 @@ def check_carry(
         raise PreflightError(
             target.name, "dependent objects belong to roles the publishing role is no member of", foreign
         )
+    if not _one(connection, "select pg_catalog.pg_has_role(%s, 'USAGE')", live.captured["table"]["owner"]):
+        raise PreflightError(
+            target.name,
+            f"the table belongs to {live.captured['table']['owner']}; grant that role to the publishing one",
+        )
+
+
+def check_merge(connection: Connection, target: Target, live: Live) -> None:
+    """What forbids merging into the live table. Its identity stays, so far less does than forbids a swap."""
+    if connection.info.server_version < merge.MIN_SERVER:
+        raise PreflightError(
+            target.name,
+            f"mode {target.mode!r} needs PostgreSQL 15 or newer; publish with mode 'rename'",
+        )
+    objects = [f"rule {rule['name']} on the table" for rule in live.captured["rules"]]
+    objects += [
+        f"publication {name} of all tables with logical slot {slot}, which would replicate the helper tables"
+        for name, slot in connection.execute(
+            "select p.pubname, s.slot_name from pg_catalog.pg_publication p, pg_catalog.pg_replication_slots s "
+            "where p.puballtables and s.slot_type = 'logical' and s.database = pg_catalog.current_database()"
+        ).fetchall()
+    ]
+    if objects:
+        raise PreflightError(target.name, f"mode {target.mode!r} is not possible here", objects)
     if not _one(connection, "select pg_catalog.pg_has_role(%s, 'USAGE')", live.captured["table"]["owner"]):
         raise PreflightError(
             target.name,

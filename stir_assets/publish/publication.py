@@ -24,7 +24,12 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Publication:
-    """A finished publication. Times are UTC, sizes bytes, durations seconds by phase."""
+    """A finished publication. Times are UTC, sizes bytes, durations seconds by phase.
+
+    `way` is how the rows got there: 'swap' (a new table or version), 'merge' (all rows compared, the differing ones
+    merged) or 'delta' (only rows since the watermark exported and merged). `changed_rows` counts those inserted,
+    updated and deleted by a merge.
+    """
 
     target: str
     version: str
@@ -43,6 +48,7 @@ class Publication:
     previous_rows: int | None
     columns: tuple[tuple[str, str, str | None], ...]
     snapshot: str
+    way: str = "swap"
     swap_attempts: int = 1
     dropped_rows: Mapping[str, int] = field(default_factory=dict)
     changed_rows: Mapping[str, int] = field(default_factory=dict)
@@ -80,6 +86,7 @@ class Publication:
             "growth": self.growth,
             "columns": [{"name": n, "type": t, "description": d} for n, t, d in self.columns],
             "snapshot": self.snapshot,
+            "way": self.way,
             "swap_attempts": self.swap_attempts,
             "dropped_rows": dict(self.dropped_rows),
             "changed_rows": dict(self.changed_rows),

@@ -14,12 +14,21 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from stir_assets.publish.errors import Fenced, PostgresUnavailable, Session, SwapTimeout
+from stir_assets.publish.errors import (
+    Fenced,
+    IncompleteExport,
+    PostgresUnavailable,
+    Refused,
+    Session,
+    SwapTimeout,
+)
 from stir_assets.publish.manifest import Manifest
 from stir_assets.publish.postgres import Connection, connect, translate
 
 FENCED = "ST001"
 CHANGED = "ST002"
+OVERTAKEN = "ST003"
+REFUSED = "ST004"
 _RESTART = 30.0  # seconds
 _NO_LOCK = "55P03"
 _DEADLOCK = "40P01"
@@ -155,6 +164,13 @@ def _attempt(connection: Connection, target: str, statements: Sequence[sql.Compo
             raise Fenced(target) from error
         if code == CHANGED:
             raise CarriedChanged from error
+        if code == REFUSED:
+            guard = error.diag.message_primary or "check"
+            raise Refused(target, guard, "it returns rows that should not exist after the merge") from error
+        if code == OVERTAKEN:
+            raise IncompleteExport(
+                f"{target}: somebody else wrote to the live table while the changes were worked out; publish again"
+            ) from error
         if isinstance(error, psycopg.OperationalError):
             raise
         raise translate(error, f"{target}: swap") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from stir_assets.publish.errors import ContractError
@@ -107,8 +108,11 @@ class Target:
 
     `adopt` allows the first publication over a table Stir did not make. `allow_schema_change` allows a
     publication whose columns differ from the live table's (sessions with a prepared `SELECT *` then fail).
-    `watermark` is the column (of the target) by which mode 'upsert' finds changed rows. `max_changed` is the
-    share of changed rows above which mode 'diff' falls back to a swap.
+    `max_changed` is the share of changed rows above which modes 'diff' and 'upsert' replace the whole table.
+    `watermark` is the column (of the target) by which mode 'upsert' finds changed rows: those not older than the
+    newest of the last publication less `overlap` (seconds for times, units for numbers). Rows for which the
+    ClickHouse condition `tombstone` holds are deleted; other deletions are seen by the comparison of all rows that
+    takes place every `reconcile_after` (None: never, which needs a tombstone).
     """
 
     schema: str
@@ -129,7 +133,9 @@ class Target:
     allow_schema_change: bool = False
     allow_mode_change: bool = False
     watermark: str | None = None
+    overlap: float = 0
     tombstone: str | None = None
+    reconcile_after: timedelta | None = timedelta(days=1)
     max_changed: float = 0.2
 
     def __post_init__(self) -> None:
@@ -155,8 +161,31 @@ class Target:
     def _check_mode(self, names: list[str]) -> None:
         if self.mode in ("diff", "upsert"):
             _check(bool(self.key), self, f"mode {self.mode!r} needs primary_key or unique_key")
+            loose = [c.name for c in self.columns if c.name in self.key and c.nullable]
+            _check(
+                not loose or self.key == self.primary_key,
+                self,
+                f"mode {self.mode!r} needs a key without NULLs: declare nullable=False for {', '.join(loose)}",
+            )
+            enriched = [c.name for c in self.columns if c.name in self.key and c.enriched]
+            _check(
+                not enriched,
+                self,
+                f"key column {', '.join(enriched)} is enriched; a key must come from ClickHouse",
+            )
+            _check(0 <= self.max_changed <= 1, self, "max_changed must be between 0 and 1")
         if self.mode == "upsert":
-            _check(self.watermark in names, self, "mode 'upsert' needs watermark=<column of the table>")
+            source = [c.name for c in self.exported]
+            _check(
+                self.watermark in source,
+                self,
+                "mode 'upsert' needs watermark=<column that comes from ClickHouse>",
+            )
+            _check(
+                self.tombstone is not None or self.reconcile_after is not None,
+                self,
+                "mode 'upsert' sees deletions by a tombstone or by reconcile_after; declare one",
+            )
             _check(not self.enrichments, self, "mode 'upsert' does not support enrichments; use 'diff'")
         if self.tombstone is not None:
             _check(self.mode == "upsert", self, "tombstone only has a meaning with mode 'upsert'")

@@ -8,7 +8,7 @@ and PostgreSQL itself refuses to drop the version it reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -49,18 +49,9 @@ class Pointer:
             ).format(self.function, self.function, names, qualified(self.private, version))
         ]
 
-    def comments(self, view: Captured | None) -> Iterator[sql.Composed]:
+    def comments(self, view: Captured | None) -> Iterable[sql.Composed]:
         """The declared comments that the view does not have yet; none takes a lock that readers feel."""
-        now = {column["name"]: column["comment"] for column in view["attributes"]} if view else {}
-        if self.target.comment and (view is None or view["table"]["comment"] != self.target.comment):
-            yield sql.SQL("comment on view {} is {}").format(self.place, sql.Literal(self.target.comment))
-        for column in self.target.columns:
-            if column.description and now.get(column.name) != column.description:
-                yield self._column_comment(column.name, column.description)
-
-    def _column_comment(self, column: str, text: str) -> sql.Composed:
-        place = sql.Identifier(self.target.schema, self.target.table, column)
-        return sql.SQL("comment on column {} is {}").format(place, sql.Literal(text))
+        return ddl.missing_comments(self.target, "view", view)
 
     def make(self, version: str, was: Live | None) -> list[sql.Composed]:
         """Type, function and view under the free name; owner, privileges and comments of what was there before."""
@@ -120,7 +111,8 @@ class Pointer:
         names = {name for name, _ in self.columns}
         for column in live["attributes"]:
             if column["comment"] and column["name"] in names - described:
-                yield self._column_comment(column["name"], column["comment"])
+                place = sql.Identifier(self.target.schema, self.target.table, column["name"])
+                yield sql.SQL("comment on column {} is {}").format(place, sql.Literal(column["comment"]))
 
     def drop_function(self) -> list[sql.Composed]:
         """Function and type; refused by PostgreSQL while anything but a dropped view depends on them."""

@@ -100,7 +100,7 @@ class Desk:
         """What publications have left outside the live table."""
         tables = self.rows(
             "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-            "where n.nspname = 'stir_publish' and c.relkind = 'r' and c.relname like '%%\\_\\_v%%'"
+            "where n.nspname = 'stir_publish' and c.relkind = 'r' and c.relname like '%%\\_\\_%%'"
         )[0][0]
         listed = self.s3.client.list_objects_v2(Bucket=self.s3.bucket, Prefix=self.s3.prefix)
         uploads = self.s3.client.list_multipart_uploads(Bucket=self.s3.bucket, Prefix=self.s3.prefix)
@@ -112,7 +112,7 @@ class Desk:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Version tables in the private schema, staged objects, multipart uploads, frozen tables in ClickHouse."""
+    """Versions and their helper tables in the private schema, staged objects, multipart uploads, frozen tables in ClickHouse."""
 
     versions: int = 0
     objects: int = 0

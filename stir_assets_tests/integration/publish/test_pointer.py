@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
 
 from stir_assets.publish.errors import ContractError, PreflightError, Refused
-from stir_assets.publish.publication import Progress
+from stir_assets.publish.publication import Progress, Publication
 from stir_assets.publish.target import Column, Grant
 from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, TARGET, Desk, Leftovers
 
@@ -30,7 +31,7 @@ def read_as(desk: Desk, role: str, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()  # pyright: ignore[reportArgumentType]
 
 
-def publish(desk: Desk, version: int, **changes: object):
+def publish(desk: Desk, version: int, **changes: Any) -> Publication:
     desk.fill(version)
     return desk.publish(mode="pointer", **changes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stir_assets.publish.errors import ContractError, Refused
+from stir_assets.publish.errors import Refused
 from stir_assets.publish.target import Column, Enrichment
 from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, TARGET, Desk
 
@@ -50,12 +50,6 @@ def test_an_enrichment_fills_and_drops_rows_and_counts_them(desk: Desk) -> None:
     with pytest.raises(Refused, match=r"public\.people"):
         desk.publish(columns=columns, enrichments=steps)
     assert desk.live()[0] == 900
-
-
-def test_a_mode_that_is_not_built_is_refused(desk: Desk) -> None:
-    desk.fill(1)
-    with pytest.raises(ContractError, match="mode 'diff'"):
-        desk.publish(mode="diff")
 
 
 def test_a_table_that_stir_did_not_make_is_only_taken_when_asked(desk: Desk) -> None:
