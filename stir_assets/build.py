@@ -15,7 +15,10 @@ from stir_assets.automation.freshness import report_sensor, report_spec
 from stir_assets.automation.graph import EVENT_TIME, schedule_graph
 from stir_assets.automation.scraping import build_flow_checks, fed_by_flows, flow_sensor, flow_specs
 from stir_assets.automation.sensors import freshness_sensor
+from stir_assets.automation.source_health import build_source_checks, source_health_sensor
 from stir_assets.automation.source_sensor import source_sensor
+from stir_assets.core.source_health.terms import watch_terms
+from stir_assets.core.source_tables import load_source_tables
 from stir_assets.dbt.assets import build_dbt_assets
 from stir_assets.dbt.project import stir_dbt_project
 from stir_assets.dbt.translator import StirDbtTranslator
@@ -23,7 +26,7 @@ from stir_assets.resources.defaults import default_resources
 from stir_assets.serving.assets import build_serving_assets
 from stir_assets.serving.catalog import serving_tables
 from stir_assets.serving.checks import build_serving_checks
-from stir_assets.settings import DBT_PROJECT_DIR, Settings
+from stir_assets.settings import DBT_PROJECT_DIR, SOURCES_DIR, Settings
 from stir_assets.sources.specs import build_source_specs
 
 
@@ -42,6 +45,9 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
         for spec in sources
         if EVENT_TIME in spec.metadata
     }
+    watched = [
+        terms for table in load_source_tables(SOURCES_DIR) if (terms := watch_terms(table)) is not None
+    ]
     return dg.Definitions(
         assets=[*flow_specs(), *sources, report_spec(), page_spec(), *assets],
         resources={
@@ -49,11 +55,16 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
             "data_times": DataTimeKeeper(graph, event_columns),
             **(resources or {}),
         },
-        asset_checks=[*build_serving_checks(serving_tables()), build_flow_checks()],
+        asset_checks=[
+            *build_serving_checks(serving_tables()),
+            build_flow_checks(),
+            build_source_checks(watched),
+        ],
         sensors=[
             source_sensor([spec.key.to_user_string() for spec in sources], event_columns),
             freshness_sensor(),
             flow_sensor(),
+            source_health_sensor(watched),
             report_sensor(),
             *_alert_sensors(settings),
         ],

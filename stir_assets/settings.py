@@ -26,6 +26,7 @@ DbtMode = Literal["inprocess", "cli"]
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = REPO_ROOT / "stir_dbt"
+SOURCES_DIR = DBT_PROJECT_DIR / "models" / "sources"
 
 
 @dataclass(frozen=True)

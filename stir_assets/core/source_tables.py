@@ -57,6 +57,8 @@ class SourceTable:
     arrival: str | None = None
     loaded_at_field: str | None = None
     freshness: Mapping[str, str] | None = None
+    watch: Any = None
+    """How it is watched beyond that, as written; `core/source_health/terms.py` reads it."""
 
     @property
     def key(self) -> str:
@@ -160,6 +162,7 @@ def _table(path: Path, source: Mapping[str, Any], table: Mapping[str, Any]) -> S
         arrival=meta.get("arrival"),
         loaded_at_field=config.get("loaded_at_field"),
         freshness=meta.get("freshness"),
+        watch=meta.get("watch"),
     )
     _check_references(name, result)
     return result

@@ -13,9 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from stir_assets.core.source_tables import SourceTable, load_source_tables
 from stir_assets.errors import ConfigError, PermanentError
-from stir_assets.settings import DBT_PROJECT_DIR
-
-SOURCES_DIR = DBT_PROJECT_DIR / "models" / "sources"
+from stir_assets.settings import SOURCES_DIR
 
 
 class SchemaDriftError(PermanentError):

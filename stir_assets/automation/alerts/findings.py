@@ -42,6 +42,7 @@ class SourceProblem:
 class Situation:
     """All that findings are made from."""
 
+    now: float
     graph: Graph
     assets: Sequence[AssetFreshness]
     failures: Mapping[str, Failures] = field(default_factory=dict)
@@ -94,12 +95,23 @@ class _Findings:
                 severity = Severity.CRITICAL if endangered.serving else Severity.WARNING
                 yield self._source(asset.key, Kind.SOURCE_STOPPED, severity, text)
         for problem in self.situation.problems:
+            if problem.kind is not Kind.SOURCE_CLOCK and self._is_stopped(problem.source):
+                continue  # that nothing comes is said already
             yield self._source(problem.source, problem.kind, Severity.WARNING, problem.text)
+
+    def _is_stopped(self, key: str) -> bool:
+        return key in self.report and self.report[key].state is Freshness.BROKEN
 
     def _silence(self, asset: AssetFreshness) -> str:
         if asset.lag is None:
             return "it is empty"
-        return f"newest event is {_words(asset.lag)} old"
+        text = f"newest event is {_words(asset.lag)} old"
+        arrived = None if asset.built_at is None else self.situation.now - asset.built_at
+        if arrived is None or asset.terms is None:
+            return text
+        if arrived < asset.lag / 2:
+            return f"{text}, though rows arrived {_words(arrived)} ago: what fills it lags behind"
+        return f"{text}, nothing arrived for {_words(arrived)}"
 
     def _source(self, key: str, kind: Kind, severity: Severity, text: str) -> Finding:
         return Finding(

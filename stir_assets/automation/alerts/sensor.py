@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from stir_assets.automation.alerts.failures import failure_details
 from stir_assets.automation.alerts.findings import FlowStanding, Situation, SourceProblem, findings_of
@@ -20,10 +21,11 @@ from stir_assets.automation.freshness import Platform, observe_platform
 from stir_assets.automation.graph import graph_of
 from stir_assets.core.alerts.delivery import deliver
 from stir_assets.core.alerts.incidents import step
-from stir_assets.core.alerts.model import Finding, Memory
+from stir_assets.core.alerts.model import Finding, Kind, Memory
 from stir_assets.core.alerts.policy import AlertPolicy
 from stir_assets.core.alerts.words import redact
 from stir_assets.core.scheduling.report import Freshness
+from stir_assets.core.source_health.judge import Check
 from stir_assets.resources.slack import AlertChannel
 
 INTERVAL_SECONDS = 30
@@ -100,6 +102,7 @@ def situation_of(
     steps = steps_of(assets)
     platform = observe_platform(instance, graph_of(assets), durations, steps=steps, now=moment)
     return Situation(
+        now=platform.now,
         graph=platform.graph,
         assets=platform.assets,
         failures=platform.state.failures,
@@ -132,8 +135,28 @@ def _text(metadata: Mapping[str, Any], name: str) -> str:
     return str(metadata[name].value) if name in metadata else ""
 
 
+_KINDS = {
+    str(Check.CLOCK): Kind.SOURCE_CLOCK,
+    str(Check.LATE): Kind.SOURCE_LATE,
+    str(Check.VOLUME): Kind.SOURCE_VOLUME,
+}
+
+
 def _problems(instance: dg.DagsterInstance, assets: BaseAssetGraph) -> list[SourceProblem]:
-    return []
+    """Checks of sources that failed when they were last evaluated: one query."""
+    keys = [
+        key
+        for key in assets.asset_check_keys
+        if key.name in _KINDS and not assets.get(key.asset_key).is_executable
+    ]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys) if keys else {}
+    found = []
+    for key, record in sorted(records.items()):
+        if record.status is AssetCheckExecutionRecordStatus.FAILED and record.event is not None:
+            event = record.event.dagster_event
+            text = event.asset_check_evaluation_data.description if event else None
+            found.append(SourceProblem(key.asset_key.to_user_string(), _KINDS[key.name], text or ""))
+    return found
 
 
 def summary_of(situation: Situation) -> list[str]:
