@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from stir_assets.automation.data_times import DataTimeKeeper, data_time_metadata
-from stir_assets.dbt.observe import describe_table
+from stir_assets.dbt.observe import ModelObserver
 from stir_assets.dbt.phone_key import hashing_models, prepare_phone_key
 from stir_assets.dbt.runner import AssetEvent, DbtRunner
 from stir_assets.resources.clickhouse import ClickHouseResource
@@ -19,7 +19,8 @@ POOL = "clickhouse"
 
 def build_dbt_assets(project: DbtProject, translator: DagsterDbtTranslator) -> dg.AssetsDefinition:
     """All models of the project as one assets definition that runs any subset in one dbt invocation."""
-    hashing = hashing_models(json.loads(project.manifest_path.read_text(encoding="utf-8")))
+    manifest = json.loads(project.manifest_path.read_text(encoding="utf-8"))
+    observer, hashing = ModelObserver(manifest, translator), hashing_models(manifest)
 
     @dbt_assets(
         manifest=project.manifest_path,
@@ -42,7 +43,8 @@ def build_dbt_assets(project: DbtProject, translator: DagsterDbtTranslator) -> d
             for event in dbt.build(context):
                 if isinstance(event, dg.Output):
                     key = context.asset_key_for_output(event.output_name)
-                    facts = describe_table(client, clickhouse.database, key.path[-1])
+                    target = project.project_dir / "target"
+                    facts = observer.metadata(client, clickhouse.database, key.path[-1], target)
                     known = data_time_metadata(times.built(key))
                     yield event.with_metadata({**event.metadata, **facts, **known})
                 else:

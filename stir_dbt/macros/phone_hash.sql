@@ -18,7 +18,7 @@ if(
 {%- if execute and not load_relation(table) -%}
     {{ exceptions.raise_compiler_error(missing) }}
 {%- endif -%}
-(select argMax(key, stored_at) from {{ table }} having throwIf(count() = 0, '{{ missing }}') = 0)
+(select argMax(stored.key, stored.stored_at) from {{ table }} as stored having throwIf(count() = 0, '{{ missing }}') = 0)
 {%- endmacro %}
 
 {% macro phone_hash(phone) -%}

@@ -17,7 +17,6 @@ seen_phones as (
         'biography' as origin,
         updated_at as seen_at
     from stg_beat_instagram_account
-    where plain_phone != ''
     union all
     select
         profile_id,
@@ -26,7 +25,7 @@ seen_phones as (
         'contact' as origin,
         event_timestamp as seen_at
     from profile_log_events
-    where profile_id != '' and plain_phone != ''
+    where profile_id != ''
 ),
 
 hashed_phones as (
@@ -38,6 +37,7 @@ hashed_phones as (
         origin as seen_origin,
         seen_at
     from seen_phones
+    where plain_phone != ''
 ),
 
 final as (

@@ -1,0 +1,69 @@
+"""What Dagster shows of a model after a run: rows, columns with descriptions, column lineage, tests as checks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from stir_assets.build import build_definitions
+from stir_assets.cli.materialize import materialize_selection
+from stir_assets.keys import model_key, source_key
+from stir_assets_tests.fixtures.warehouse import Platform
+
+MODEL = model_key("mart_instagram_phone")
+
+
+@pytest.fixture(scope="module")
+def instance(platform: Platform) -> Iterator[dg.DagsterInstance]:
+    """The platform's Dagster instance after a run of the model."""
+    before = dict(os.environ)
+    os.environ.update(platform.environment)
+    try:
+        defs = build_definitions(platform.settings)
+        report = materialize_selection(defs, 'key:"stir/mart_instagram_phone"', on_step=lambda _: None)
+        assert report.problems == []
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def metadata(instance: dg.DagsterInstance) -> dict[str, Any]:
+    event = instance.get_latest_materialization_event(MODEL)
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+def test_rows_and_columns_with_their_descriptions(metadata: dict[str, Any]) -> None:
+    assert metadata["dagster/row_count"] > 0
+    columns = {column.name: column for column in metadata["dagster/column_schema"].columns}
+    assert set(columns) == {"profile_id", "handle", "phone", "phone_masked", "origin", "last_seen_at"}
+    assert columns["phone"].type == "String"
+    assert "Keyed SHA-256" in columns["phone"].description
+
+
+def test_column_lineage_names_the_columns_of_the_upstreams(metadata: dict[str, Any]) -> None:
+    made_of = metadata["dagster/column_lineage"].deps_by_column
+    assert {(part.asset_key, part.column_name) for part in made_of["phone_masked"]} == {
+        (model_key("stg_beat_instagram_account"), "biography"),
+        (source_key("_e", "profile_log_events"), "dimensions"),
+    }
+
+
+def test_dbt_tests_are_checks_with_a_result(instance: dg.DagsterInstance) -> None:
+    names = {
+        "unique_combination_mart_instagram_phone_profile_id__phone",
+        "not_null_mart_instagram_phone_phone",
+    }
+    keys = [dg.AssetCheckKey(MODEL, name) for name in names]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    assert {key.name: record.status.name for key, record in records.items()} == dict.fromkeys(
+        names, "SUCCEEDED"
+    )
