@@ -11,6 +11,8 @@ import click
 
 # name, which is also the module -> one-line help shown in the list
 BENCHMARKS = {
+    "imports": "Rows a minute of `stir import`.",
+    "start": "Seconds until the three engines answer.",
     "tick": "What one decision of the freshness scheduler costs.",
     "models": "Time and peak memory of every dbt model, and how they grow with the data.",
 }

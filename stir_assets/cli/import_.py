@@ -90,9 +90,8 @@ def command(
     print_summary(Console(), reports, rejected)
     failed = [report for report in reports if report.error is not None]
     if failed:
-        raise PermanentError(
-            f"{len(failed)} of {len(reports)} files failed, see above; the others are imported"
-        )
+        others = "; the others are imported" if len(failed) < len(reports) else "; nothing is imported"
+        raise PermanentError(f"{len(failed)} of {len(reports)} files failed, see above{others}")
 
 
 @contextlib.contextmanager

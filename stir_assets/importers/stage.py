@@ -8,12 +8,14 @@ Sets left by an import that was killed are dropped by the next import once they 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from stir_assets.core.source_tables import SourceTable, quote
 from stir_assets.errors import PermanentError
@@ -54,8 +56,10 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in self._tables:
-            self._client.command(f"DROP TABLE IF EXISTS {self.table(name)}")
+        # An engine that is gone is the error of the statement that met it; the tables go with a later import.
+        with contextlib.suppress(ClickHouseError):
+            for name in self._tables:
+                self._client.command(f"DROP TABLE IF EXISTS {self.table(name)}")
         self._tables.clear()
 
     def table(self, name: str) -> str:

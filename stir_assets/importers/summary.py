@@ -49,7 +49,8 @@ def print_summary(console: Console, reports: Sequence[FileReport], rejects: Reje
         console.print(_counts("rejected because", {_described(reason): n for reason, n in reasons.items()}))
     if notes:
         console.print(_counts("decided on the way", dict(notes)))
-    console.print(_counts("rows written to", dict(written)))
+    if written:
+        console.print(_counts("rows written to", dict(written)))
     for report in reports:
         if report.error is not None:
             console.print(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,15 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from stir_assets.errors import PermanentError
 from stir_assets.importers import stage as stage_module
 from stir_assets.importers.stage import DATABASE, Stage
+from stir_assets.local.processes import ProcessRef
+from stir_assets.local.stack import Stack
+from stir_assets_tests.fixtures.stack import clean_environment
 from stir_assets_tests.integration.importers.test_imports import DAILY, TRENDING, V1
+
+
+def engine_process(stack: Stack) -> ProcessRef | None:
+    found = stack.state()
+    return found.services["clickhouse"].process if found else None
 
 
 def big(rows: int = 30_000) -> bytes:
@@ -102,6 +112,33 @@ def test_an_interruption_between_two_tables_is_completed_by_the_next_import(load
     }
 
 
+def test_an_engine_killed_during_an_import_costs_the_import_and_nothing_else(
+    load, state, import_environment: dict[str, str], monkeypatch
+) -> None:
+    load("youtube-trending", {"good.csv": TRENDING})
+    before = state()
+    stack = Stack(Path(import_environment["STIR_HOME"]), env=clean_environment())
+    insert, killed = Stage.insert, []
+
+    def insert_and_kill(stage: Stage, *arguments) -> None:
+        insert(stage, *arguments)
+        if not killed:
+            killed.append(engine_process(stack))
+            os.kill(killed[0].pid, signal.SIGKILL)
+
+    monkeypatch.setattr(Stage, "insert", insert_and_kill)
+    (report,) = load("youtube-trending", {"big.csv.gz": big()})
+    assert report.error is not None
+    assert "big.csv.gz" in report.error
+    assert "ClickHouse" in report.error
+    while not killed or engine_process(stack) == killed[0]:
+        time.sleep(0.1)
+    stack.start()  # returns when the engine, which the supervisor has restarted, answers
+    assert state() == before
+    (report,) = load("youtube-trending", {"big.csv.gz": big()})
+    assert (report.error, report.kept) == (None, 30_000)
+
+
 def test_rows_lost_on_the_way_are_an_error_and_not_a_smaller_import(load, state, monkeypatch) -> None:
     insert = Stage.insert
     monkeypatch.setattr(Stage, "insert", lambda self, kind, rows: insert(self, kind, rows[:-1]))
@@ -152,7 +189,7 @@ def test_the_command_reports_and_exits_by_the_worst_file(
     failed = stir(import_environment, "youtube-trending", str(cut), str(good))
     assert failed.returncode == 1
     assert "cut off" in failed.stdout
-    assert "1 of 2 files failed" in failed.stderr
+    assert "1 of 2 files failed, see above; the others are imported" in failed.stderr
     assert "Traceback" not in failed.stderr
     refused = stir(import_environment, "youtube-trending", str(good), "--country", "India")
     assert refused.returncode == 2
