@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _RESULT_EVENTS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"})
 _QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-write-json", "--no-populate-cache")
+# A test that compares models runs when each of them is selected or an ancestor of a selected one. dbt's default
+# (eager) would run it with any of them, against models that are older than this run or not built yet.
+_INDIRECT_SELECTION = "buildable"
+_INDIRECT_SELECTION_VARIABLE = "DBT_INDIRECT_SELECTION"
 _one_at_a_time = threading.Lock()
 _manifests: dict[tuple[Path, str], Manifest] = {}
 
@@ -61,7 +65,8 @@ class DbtRunner(dg.ConfigurableResource):
             cli = DbtCliResource(
                 project_dir=self.project_dir, profiles_dir=self.project_dir, target=self.target
             )
-            yield from cli.cli(arguments, context=context).stream()
+            with _environment(_INDIRECT_SELECTION_VARIABLE, _INDIRECT_SELECTION):
+                yield from cli.cli(arguments, context=context).stream()
             return
         yield from self._stream(context, arguments)
 
@@ -76,7 +81,7 @@ class DbtRunner(dg.ConfigurableResource):
             invocation = _Invocation(
                 load_manifest(Path(self.project_dir), self.target),
                 [*arguments, *params.selection_args, *self._locations()],
-                indirect_selection=params.indirect_selection,
+                indirect_selection=params.indirect_selection or _INDIRECT_SELECTION,
             )
             for raw in invocation.events():
                 context.log.debug(f"{raw['info']['name']}: {raw['data']['node_info']['unique_id']}")
@@ -122,7 +127,7 @@ def load_manifest(project_dir: Path, target: str) -> Manifest:
 class _Invocation:
     """One dbt invocation in a thread, its result events handed over as they come."""
 
-    def __init__(self, manifest: Manifest, arguments: list[str], *, indirect_selection: str | None) -> None:
+    def __init__(self, manifest: Manifest, arguments: list[str], *, indirect_selection: str) -> None:
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._manifest = manifest
         self._arguments = arguments
@@ -159,7 +164,7 @@ class _Invocation:
         from dbt.cli.main import dbtRunner
 
         try:
-            with _environment("DBT_INDIRECT_SELECTION", self._indirect_selection):
+            with _environment(_INDIRECT_SELECTION_VARIABLE, self._indirect_selection):
                 self._result = dbtRunner(manifest=self._manifest, callbacks=[self._on_event]).invoke(
                     [*_QUIET, *self._arguments]
                 )
@@ -180,11 +185,10 @@ class _Invocation:
 
 
 @contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
+def _environment(name: str, value: str) -> Iterator[None]:
     """Sets one variable for a while; dbt reads some flags from nowhere else."""
     before = os.environ.get(name)
-    if value is not None:
-        os.environ[name] = value
+    os.environ[name] = value
     try:
         yield
     finally:

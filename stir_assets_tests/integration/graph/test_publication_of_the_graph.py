@@ -25,16 +25,6 @@ ALL = {f"serving/{environment}/{table.name}" for table in serving_tables() for e
 
 
 @pytest.fixture(scope="module")
-def environment(platform: Platform) -> Iterator[None]:
-    """The platform's variables in this process, where resources read their secrets."""
-    before = dict(os.environ)
-    os.environ.update(platform.environment)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture(scope="module")
 def defs(platform: Platform, environment: None) -> dg.Definitions:
     return build_definitions(platform.settings)
 
