@@ -31,7 +31,7 @@ def private_stack() -> Iterator[Stack]:
         taken.add(free_port_near(_FIRST_PORT, taken))
     env = {name: value for name, value in os.environ.items() if not name.startswith(("STIR_", "AWS_", "PG"))}
     with tempfile.TemporaryDirectory(prefix="stir-bench-", ignore_cleanup_errors=True) as folder:
-        ports = dict(zip(ENGINES, sorted(taken), strict=True))
+        ports: dict[str, int | None] = dict(zip(ENGINES, sorted(taken), strict=True))
         stack = Stack(Path(folder), ENGINES, ports=ports, env=env, owner=os.getpid())
         try:
             yield stack

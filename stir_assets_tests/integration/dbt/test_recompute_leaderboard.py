@@ -117,7 +117,7 @@ def instagram_board(client: Client) -> list[Row]:
 
 def youtube_board(client: Client) -> list[Row]:
     query = (
-        "select channelid, username, category, language, country, profile_type from stir.mart_youtube_account "
+        "select channelid, username, title, category, language, country, profile_type from stir.mart_youtube_account "
         "where country = 'IN'"
     )
     accounts = {row["channelid"]: row for row in by_hand.rows(client, query)}
@@ -137,7 +137,7 @@ def youtube_board(client: Client) -> list[Row]:
                 "platform": "YOUTUBE",
                 "profile_platform": "YA",
                 "platform_id": channel,
-                "handle": account["username"],
+                "handle": account["username"] or account["title"],
                 "category": account["category"],
                 "language": account["language"],
                 "country": "IN",

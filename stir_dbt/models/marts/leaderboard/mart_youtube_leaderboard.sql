@@ -18,6 +18,7 @@ mart_youtube_account as (
     select
         channelid,
         username,
+        title,
         category,
         language,
         country,
@@ -32,7 +33,7 @@ rows_of_board as (
     select
         base.month as month,
         base.channel_id as platform_id,
-        account.username as handle,
+        coalesce(nullIf(account.username, ''), account.title) as handle,
         account.category as category,
         account.language as language,
         account.country as country,
