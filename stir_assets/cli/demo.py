@@ -33,7 +33,7 @@ def command(scale: float, no_ui: bool) -> None:
 
     A world that is there already is kept. The stack is left running.
     """
-    console = Console()
+    console = Console(width=max(Console().width, 100))  # tables whole, also when nobody says how wide
     _up("--no-ui")
     settings = connected_settings()
     _seed(settings, scale, console)
@@ -84,7 +84,7 @@ def _show(settings: Settings, console: Console) -> None:
                 f"{published_at:%H:%M:%S}",
                 f"{data_time:%d %b %H:%M}" if data_time else "-",
             )
-        console.print(table, width=max(console.width, 100))
+        console.print(table)
         query = sql.SQL(
             "select platform, handle, followers, followers_change, views, views_rank from {} "
             "where month = (select max(month) from {}) and platform = 'YOUTUBE' order by views_rank limit 5"

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from stir_assets.cli.publisher import connected_publisher
 
@@ -22,12 +22,19 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(table) for table in published], default=_text, indent=2))
         return
-    console = Console()
+    # A name that is cut off is no argument for `stir rollback`: lines wrap on a narrow terminal instead.
+    console = Console(width=max(Console().width, 120))
     if not published:
         console.print("nothing is published yet: stir run 'group:serving'")
         return
     table = Table(
-        "table", "mode", "publication", "rows", "published (UTC)", "data up to (UTC)", "rolls back to"
+        Column("table", no_wrap=True),
+        "mode",
+        "publication",
+        "rows",
+        "published (UTC)",
+        "data up to (UTC)",
+        "rolls back to",
     )
     for row in published:
         before = (
@@ -37,7 +44,7 @@ def command(as_json: bool) -> None:
             row.target, row.mode, str(row.sequence), "-" if row.rows is None else f"{row.rows:,}",
             _text(row.published_at), _text(row.data_time), before,
         )  # fmt: skip
-    console.print(table, width=max(console.width, 120))
+    console.print(table)
 
 
 def _text(value: Any) -> str:
