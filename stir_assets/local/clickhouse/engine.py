@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,20 @@ class Connection:
         except Exception as error:
             with contextlib.suppress(Exception):  # the first error is the one to report
                 self._raw.query("SELECT 1", "Null")
+            raise from_engine(error) from None
+
+    def blocks(self, sql: bytes | str, fmt: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Run a SELECT, yielding its result block by block as the engine makes them; raises `ClickHouseError`.
+
+        Each block is formatted on its own: only for formats without a beginning and an end around all rows.
+        """
+        try:
+            result = self._raw.send_query(sql, fmt, params=dict(params) if params else {})
+            try:
+                yield from result
+            finally:
+                result.close()
+        except RuntimeError as error:
             raise from_engine(error) from None
 
     def prepare(self, database: str | None, settings: Mapping[str, str], role: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import socket
 import tempfile
@@ -13,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from stir_assets.local.clickhouse import pipes
 from stir_assets.local.clickhouse.body import EmptyBody
@@ -21,7 +20,8 @@ from stir_assets.local.clickhouse.config import ServerOptions
 from stir_assets.local.clickhouse.engine import Connection, Engine
 from stir_assets.local.clickhouse.errors import ClickHouseError, Code
 from stir_assets.local.clickhouse.request import ExternalTable, Request
-from stir_assets.local.clickhouse.response import Response, choose_encoding, content_type, new_exception_tag
+from stir_assets.local.clickhouse.response import Response, choose_encoding, content_type
+from stir_assets.local.clickhouse.result import BUFFER_BYTES, Sink, summary
 from stir_assets.local.clickhouse.sessions import Sessions
 from stir_assets.local.clickhouse.sql import (
     Insert,
@@ -34,10 +34,17 @@ from stir_assets.local.clickhouse.sql import (
     tokens,
 )
 
-_BUFFER_BYTES = 1 << 20
 _SMALL_INSERT_BYTES = 60_000  # fits a pipe of the default size
 _MAX_QUERY_BYTES = 256 << 20
 _SEEKING_FORMATS = frozenset({b"parquet", b"orc", b"arrow", b"npy", b"parquetmetadata"})
+# Formats whose blocks can be joined: no beginning and no end around all rows.
+_JOINABLE_FORMATS = frozenset(
+    (
+        *(b"native", b"rowbinary", b"tabseparated", b"tsv", b"tabseparatedraw", b"tsvraw", b"csv"),
+        *(b"jsoneachrow", b"jsonlines", b"ndjson", b"jsoncompacteachrow"),
+    )
+)
+_LONG_COMMANDS = frozenset((b"INSERT", b"CREATE", b"WITH", b"ALTER", b"OPTIMIZE", b"DELETE", b"UPDATE"))
 _KNOWN_IDS = 10_000
 _ABOUT_QUERIES = re.compile(rb"\bquery_id\b", re.IGNORECASE)
 
@@ -153,7 +160,7 @@ class Executor:
         name = quote_name(table.name)
         connection.query(f"CREATE TEMPORARY TABLE {name} ({table.structure})")
         insert = Insert(f"INSERT INTO {name}".encode(), b"", table.fmt.encode(), 0)
-        self._feed(connection, insert, b"", lambda: table.rows.read(_BUFFER_BYTES), {})
+        self._feed(connection, insert, b"", lambda: table.rows.read(BUFFER_BYTES), {})
 
     def _run_statement(self, context: Context) -> None:
         request = context.request
@@ -241,6 +248,14 @@ class Executor:
                 at = token.end
         return b"".join([*out, sql[at:]])
 
+    def _params(self, request: Request) -> dict[str, str]:
+        """Values of the placeholders, with the engine's own query id where one is a client's."""
+        params = request.query_params
+        for name, value in params.items():
+            if value in self._client_ids and (engine_id := self.engine_query_id(value)):
+                params[name] = engine_id
+        return params
+
     def engine_query_id(self, client_id: str) -> str:
         """The engine's id of a query that is running or was logged under a client's id; empty if none."""
         marked = f"log_comment = {quote(client_id)}"
@@ -267,10 +282,25 @@ class Executor:
             shown = named.decode() if named else fmt
             context.response.headers["X-ClickHouse-Format"] = shown
             context.response.headers["Content-Type"] = content_type(shown)
-        result = connection.query(sql, fmt, request.query_params)
+        if statement.word in _LONG_COMMANDS:
+            result = self._stoppable(context, sql, fmt)
+        else:
+            result = connection.query(sql, fmt, self._params(request))
         if request.params.get("session_id") and statement.word in (b"SET", b"USE"):
             connection.note_statement(statement.word, sql)
         self._finish(context, result.bytes() if kind is Kind.OUTPUT else b"", result)
+
+    def _stoppable(self, context: Context, sql: bytes, fmt: str) -> Any:
+        """Run a statement that can take long, so that it ends when its client goes away."""
+        mark = f"/* {uuid.uuid4()} */"
+        text = b"%s\n%s" % (sql, mark.encode())
+        return pipes.run_command(
+            self.engine,
+            self._workers,
+            context.client,
+            f"position(query, {quote(mark)}) > 0",
+            lambda: context.connection.query(text, fmt, self._params(context.request)),
+        )
 
     def _select(self, context: Context, sql: bytes) -> None:
         """A query with a result of any size, streamed through a pipe."""
@@ -279,14 +309,21 @@ class Executor:
         fmt = clauses.fmt or request.default_format.encode()
         response.headers["X-ClickHouse-Format"] = fmt.decode()
         response.headers["Content-Type"] = content_type(fmt.decode())
-        params = request.query_params
+        params = self._params(request)
+        # "Send at once" said in so many words: a client that waits for each block, not for the throughput.
+        at_once = request.params.get("wait_end_of_query") == "0" and fmt.lower() in _JOINABLE_FORMATS
 
         def query(fd: int) -> Any:
+            if at_once:
+                text = b"%s\nFORMAT %s%s /* '/dev/fd/%d' */" % (clauses.body, fmt, clauses.tail, fd)
+                with contextlib.closing(connection.blocks(text, fmt.decode(), params)) as blocks:
+                    return pipes.write_blocks(fd, blocks)
             text = b"%s\nINTO OUTFILE '/dev/fd/%d' APPEND FORMAT %s%s" % (clauses.body, fd, fmt, clauses.tail)
             return connection.query(text, "TabSeparated", params)
 
         wait = request.flag("wait_end_of_query") or request.flag("http_wait_end_of_query")
-        with _Sink(response, self.spool_dir, wait=wait) as sink:
+        hold = 1 if at_once else BUFFER_BYTES
+        with Sink(response, self.spool_dir, hold=hold, wait=wait) as sink:
             try:
                 result = pipes.run_select(self.engine, self._workers, context.client, query, sink.take)
             except ClickHouseError as error:
@@ -300,7 +337,8 @@ class Executor:
             if response.begun:
                 response.end()
                 return
-            response.headers["X-ClickHouse-Summary"] = _summary(result)
+            if result is not None:
+                response.headers["X-ClickHouse-Summary"] = summary(result)
             sink.send_all()
 
     def _insert(self, context: Context, window: bytes, insert: Insert) -> None:
@@ -349,7 +387,7 @@ class Executor:
 
     def _finish(self, context: Context, body: bytes, result: Any) -> None:
         context.response.headers.setdefault("Content-Type", "text/plain; charset=UTF-8")
-        context.response.headers["X-ClickHouse-Summary"] = _summary(result)
+        context.response.headers["X-ClickHouse-Summary"] = summary(result)
         context.response.send(200, body)
 
     def close(self) -> None:
@@ -357,63 +395,6 @@ class Executor:
         self.engine.kill("1")
         self._workers.shutdown(wait=True, cancel_futures=True)
         self.sessions.close()
-
-
-class _Sink:
-    """Where a result goes: held back until it outgrows a buffer (or always, to a file), then to the client.
-
-    Holding back lets a small result carry its true summary, and an early error its proper status.
-    """
-
-    def __init__(self, response: Response, spool_dir: Any, *, wait: bool) -> None:
-        self._response = response
-        self._held: list[bytes] = []
-        self._size = 0
-        self._file: IO[bytes] | None = None
-        self._wait = wait
-        self._spool_dir = spool_dir
-
-    def __enter__(self) -> _Sink:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def take(self, data: memoryview) -> None:
-        """The next part of the result."""
-        if self._response.begun:
-            self._response.write(data)
-            return
-        if self._file is not None:
-            self._file.write(data)
-            return
-        self._held.append(bytes(data))
-        self._size += len(data)
-        if self._size < _BUFFER_BYTES:
-            return
-        if self._wait:
-            spool: IO[bytes] = tempfile.TemporaryFile(dir=self._spool_dir)  # noqa: SIM115 - closed in __exit__
-            spool.writelines(self._held)
-            self._file = spool
-        else:
-            self._response.headers["X-ClickHouse-Exception-Tag"] = new_exception_tag()
-            self._response.begin(200)
-            for part in self._held:
-                self._response.write(part)
-        self._held.clear()
-
-    def send_all(self) -> None:
-        """Send what was held back as one response."""
-        if self._file is None:
-            self._response.send(200, b"".join(self._held))
-            return
-        length = self._file.tell()
-        self._file.seek(0)
-        self._response.begin(200, length)
-        while data := self._file.read(_BUFFER_BYTES):
-            self._response.write(data)
-        self._response.end()
 
 
 def _insert_text(insert: Insert, path: str) -> bytes:
@@ -429,21 +410,3 @@ def _insert_text(insert: Insert, path: str) -> bytes:
         insert.settings,
         insert.fmt,
     )
-
-
-def _summary(result: Any) -> str:
-    """`X-ClickHouse-Summary`: all numbers as strings, as ClickHouse sends them."""
-    written = result.rows_written()
-    nanoseconds = int(result.elapsed() * 1e9)
-    numbers = {
-        "read_rows": result.storage_rows_read() or (result.rows_read() if written else 0),
-        "read_bytes": result.storage_bytes_read() or (result.bytes_read() if written else 0),
-        "written_rows": written,
-        "written_bytes": result.bytes_written(),
-        "total_rows_to_read": 0,
-        "result_rows": written or result.rows_read(),
-        "result_bytes": result.bytes_written() if written else result.bytes_read(),
-        "elapsed_ns": nanoseconds,
-        "real_time_microseconds": nanoseconds // 1000,
-    }
-    return json.dumps({name: str(value) for name, value in numbers.items()}, separators=(",", ":"))

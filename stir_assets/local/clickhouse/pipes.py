@@ -2,8 +2,9 @@
 
 The engine reads `FROM INFILE '/dev/fd/N'` and writes `INTO OUTFILE '/dev/fd/N'` in every one of its formats, as
 one continuous stream; with a pipe behind the name nothing larger than a buffer is ever in memory. (chdb's own
-streaming calls are not used: `send_query` repeats headers in every block, and `send_insert` reports success with no
-rows written when `max_execution_time` stops it.)
+streaming calls serve less: `send_query` repeats headers in every block, so that it is used only where a client asks
+for each block at once in a format without any; `send_insert` reports success with no rows written when
+`max_execution_time` stops it.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -38,26 +39,64 @@ def open_pipe() -> tuple[int, int]:
     return reader, writer
 
 
+def uses_pipe(fd: int) -> str:
+    """Condition on `system.processes` that finds the query which uses our pipe `fd`."""
+    return f"position(query, '\\'/dev/fd/{fd}\\'') > 0"
+
+
 def stop_query(
     engine: Engine,
-    fd: int,
+    condition: str,
     future: Future[Any],
     *,
     patience: float = 60.0,
     once_marked: Callable[[], None] = lambda: None,
 ) -> None:
-    """Kill the query that uses our pipe `fd` and wait until it has ended.
+    """Kill the query for which `condition` on `system.processes` holds and wait until it has ended.
 
-    `once_marked` is called when the engine has marked the query as killed: a query that waits for its input
-    notices only when that ends, and an input that ended before the mark would be taken for whole.
+    `once_marked` is called when the engine has marked the query as killed. It has to close our end of a pipe: a
+    query that waits for its input, or for room in its output, notices only when that ends, and an input that
+    ended before the mark would be taken for whole.
     """
     deadline, marked = time.monotonic() + patience, False
     while not future.done() and time.monotonic() < deadline:
-        if engine.kill(f"position(query, '\\'/dev/fd/{fd}\\'') > 0") and not marked:
+        if engine.kill(condition) and not marked:
             marked = True
             once_marked()
         with contextlib.suppress(Exception):
             future.result(timeout=0.02)
+
+
+def run_command(
+    engine: Engine, executor: Executor, client: socket.socket, condition: str, query: Callable[[], Any]
+) -> Any:
+    """Run `query()`, which has no result to stream, on a worker thread; returns its result.
+
+    Stops it (`condition` finds it in `system.processes`) when the client goes away: `ClientGone`.
+    """
+    done, finished = os.pipe()
+
+    def work() -> Any:
+        try:
+            return query()
+        finally:
+            os.close(finished)  # ends the waiting below
+
+    future = executor.submit(work)
+    poll = select.poll()
+    poll.register(done, select.POLLIN)
+    poll.register(client, _PEER_GONE)
+    try:
+        while not future.done():
+            events = dict(poll.poll())
+            if done in events:
+                break
+            if events.get(client.fileno(), 0) & _PEER_GONE:
+                stop_query(engine, condition, future)
+                raise ClientGone
+    finally:
+        os.close(done)
+    return future.result()
 
 
 def run_select(
@@ -79,14 +118,14 @@ def run_select(
         finally:
             os.close(writer)
 
-    future = executor.submit(work)
-    try:
-        _pump(reader, client, sink)
-    except BaseException:
-        stop_query(engine, writer, future)
-        raise
-    finally:
-        os.close(reader)
+    future, unread = executor.submit(work), contextlib.ExitStack()
+    unread.callback(os.close, reader)
+    with unread:
+        try:
+            _pump(reader, client, sink)
+        except BaseException:
+            stop_query(engine, uses_pipe(writer), future, once_marked=unread.close)
+            raise
     return future.result()
 
 
@@ -106,6 +145,14 @@ def _pump(reader: int, client: socket.socket, sink: Callable[[memoryview], None]
             if size == 0:
                 return
             sink(view[:size])
+
+
+def write_blocks(fd: int, blocks: Iterator[Any]) -> None:
+    """Write a result into a pipe block by block, each as soon as the engine has made it."""
+    for block in blocks:
+        view = memoryview(block.bytes())
+        while view:
+            view = view[os.write(fd, view) :]
 
 
 def run_insert(
@@ -137,7 +184,7 @@ def run_insert(
     except BrokenPipeError:
         unread = True
     except BaseException:
-        stop_query(engine, reader, future, once_marked=end_input.close)
+        stop_query(engine, uses_pipe(reader), future, once_marked=end_input.close)
         raise
     finally:
         end_input.close()
