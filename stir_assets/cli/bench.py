@@ -13,6 +13,7 @@ import click
 BENCHMARKS = {
     "imports": "Rows a minute of `stir import`.",
     "start": "Seconds until the three engines answer.",
+    "server": "What the HTTP server around ClickHouse costs: per query, streaming, many at once.",
     "tick": "What one decision of the freshness scheduler costs.",
     "models": "Time and peak memory of every dbt model, and how they grow with the data.",
 }

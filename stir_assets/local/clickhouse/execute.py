@@ -36,7 +36,7 @@ from stir_assets.local.clickhouse.sql import (
 
 _SMALL_INSERT_BYTES = 60_000  # fits a pipe of the default size
 _MAX_QUERY_BYTES = 256 << 20
-_SEEKING_FORMATS = frozenset({b"parquet", b"orc", b"arrow", b"npy", b"parquetmetadata"})
+_SEEKING_FORMATS = frozenset({b"parquet", b"orc", b"arrow", b"arrowstream", b"npy", b"parquetmetadata"})
 # Formats whose blocks can be joined: no beginning and no end around all rows.
 _JOINABLE_FORMATS = frozenset(
     (
