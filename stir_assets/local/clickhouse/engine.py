@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Connection:
                 self._raw.query("SELECT 1", "Null")
             raise from_engine(error) from None
 
-    def blocks(self, sql: bytes | str, fmt: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+    def blocks(self, sql: bytes | str, fmt: str, params: Mapping[str, str] | None = None) -> Generator[Any]:
         """Run a SELECT, yielding its result block by block as the engine makes them; raises `ClickHouseError`.
 
         Each block is formatted on its own: only for formats without a beginning and an end around all rows.
