@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,17 @@ class S3Service(Service):
         }
 
     def probe(self) -> None:
-        self._client().list_buckets()
+        self._client.list_buckets()
 
     def provision(self) -> None:
-        client = self._client()
+        client = self._client
         existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         if self._settings.bucket not in existing:
             client.create_bucket(Bucket=self._settings.bucket)
 
+    @cached_property
     def _client(self) -> Any:
+        # Made once: making one reads the SDK's service definitions, which was most of an idle supervisor's work.
         return probes.s3_client(
             self._settings,
             aws_access_key_id=self._environment["AWS_ACCESS_KEY_ID"],
