@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import clickhouse_connect
+import psutil
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -127,3 +128,64 @@ def test_the_password_stands_in_no_command_line(server: Server) -> None:
     server.ready()
     assert PASSWORD not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
     assert os.path.exists(f"/proc/{server.process.pid}")  # noqa: PTH110
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes of resident memory at the most since `/proc/PID/clear_refs` was written."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory's peak is asked of Linux")
+def test_results_and_bodies_of_any_size_take_little_memory(server: Server) -> None:
+    client = server.ready()
+    rows, pid = 3_000_000, server.process.pid
+    client.command("create table stir.t (a UInt64, s String) engine = Null")
+    result = f"select number, repeat('x', 90) from numbers({rows})"
+    settings = {
+        **{"input_format_parallel_parsing": 0, "output_format_parallel_formatting": 0, "max_threads": 1},
+        # By default the engine gathers a million rows before it writes a part.
+        **{
+            "max_insert_block_size": 65_536,
+            "min_insert_block_size_rows": 65_536,
+            "min_insert_block_size_bytes": 0,
+        },
+    }
+
+    def stream(rows: int) -> tuple[int, int]:
+        """Send a result of so many rows back as a body; bytes and rows of it."""
+        size = 0
+
+        def passed() -> Iterator[bytes]:
+            nonlocal size
+            source = client.raw_stream(result + f" limit {rows}", fmt="TSV", settings=settings)
+            while data := source.read(1 << 20):
+                size += len(data)
+                yield data
+
+        other = server.ready()
+        summary = other.raw_insert("stir.t", ["a", "s"], passed(), fmt="TSV", settings=settings)
+        return size, summary.written_rows
+
+    stream(100_000)
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    before = peak_memory(pid)
+    size, written = stream(rows)
+    assert written == rows
+    assert peak_memory(pid) - before < size / 2
+
+
+def test_only_this_machine_reaches_it_unless_told_otherwise(tmp_path: Path) -> None:
+    port = unused_ports("x")["x"]
+    command = [sys.executable, "-m", "stir_assets.local.clickhouse", "--port", str(port)]
+    process = subprocess.Popen([*command, "--data-dir", str(tmp_path / "data")], env=clean_environment())
+    try:
+        listening: set[str] = set()
+        while not listening and process.poll() is None:
+            time.sleep(0.1)
+            inet = psutil.Process(process.pid).net_connections("inet")
+            listening = {one.laddr.ip for one in inet if one.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}
+    finally:
+        process.kill()
+        process.wait()
