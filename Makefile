@@ -39,7 +39,7 @@ types: install
 
 lock: ## renew requirements.lock from pyproject.toml (a fresh environment, newest allowed versions)
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --upgrade setuptools wheel '.[local,dev]'
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade setuptools wheel '.[local,dev,bench]'
 	$(VENV)-lock/bin/python -m pip freeze --all --exclude pip --exclude stir > requirements.lock
 	rm -rf $(VENV)-lock
 

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "imports": "Rows a minute of `stir import`.",
     "start": "Seconds until the three engines answer.",
     "server": "What the HTTP server around ClickHouse costs: per query, streaming, many at once.",
+    "publish": "ClickHouse to PostgreSQL: Stir, the floor, the old way, dlt, ADBC, postgresql().",
     "tick": "What one decision of the freshness scheduler costs.",
     "models": "Time and peak memory of every dbt model, and how they grow with the data.",
 }

@@ -204,11 +204,21 @@ def finish(connection: Connection, candidate: Candidate, carrier: Carrier | None
     for statement in ddl.comments(target, candidate.schema, candidate.version):
         connection.execute(statement)
     if carrier is not None:
-        for statement in carrier.before_analyze(frozenset(described), frozenset(target.check_constraints)):
+        for statement in carrier.before_analyze(frozenset(described), _checks(connection, candidate)):
             connection.execute(statement)
         for statement in carrier.index_properties(candidate.names):
             connection.execute(statement)
     connection.execute(sql.SQL("analyze {}").format(candidate.place))
+
+
+def _checks(connection: Connection, candidate: Candidate) -> frozenset[str]:
+    """The CHECKs the version has: those declared and, of one that comes back or is refreshed, those carried before."""
+    rows = connection.execute(
+        "select conname from pg_catalog.pg_constraint where contype = 'c' "
+        "and conrelid = format('%%I.%%I', %s::text, %s::text)::regclass",
+        (candidate.schema, candidate.version),
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def carrier(candidate: Candidate, live: Live | None) -> Carrier | None:

@@ -159,7 +159,7 @@ class Carrier:
             yield item["schema"], item["name"], name, statements
 
     def before_analyze(
-        self, described: frozenset[str], declared_checks: frozenset[str]
+        self, described: frozenset[str], present_checks: frozenset[str]
     ) -> Iterator[sql.Composed]:
         """Column settings, storage options, comments and CHECKs; a declared comment wins over a live one."""
         for column in self.captured["attributes"]:
@@ -174,7 +174,7 @@ class Carrier:
                 self.place, sql.Literal(self.captured["table"]["comment"])
             )
         for check in self.captured["checks"]:
-            if check["name"] not in declared_checks:
+            if check["name"] not in present_checks:
                 yield sql.SQL("alter table {} add constraint {} {}").format(
                     self.place, sql.Identifier(check["name"]), raw(check["definition"])
                 )

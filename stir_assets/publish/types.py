@@ -244,7 +244,7 @@ def _scalar(x: str, bare: ChType, pg: PgType) -> str | None:
         whole = f"concat(toString({x}), ' {unit}s')" if unit != "nanosecond" else None
         return {
             "bigint": x,
-            "interval": whole if unit != "quarter" else f"concat(toString({x} * 3), ' months')",
+            "interval": whole if unit != "quarter" else f"concat(toString(toInt64({x}) * 3), ' months')",
         }.get(pg.name)
     return _number_or_time(x, bare, pg)
 

@@ -67,10 +67,11 @@ def role(desk: Desk) -> Iterator[str]:
     """A role that reads, and one of the name with `_owner`; the publisher may become both."""
     name = f"reader_{uuid.uuid4().hex[:8]}"
     roles = (name, f"{name}_owner")
-    for one in roles:
+    for one, inherit in zip(roles, ("false", "true"), strict=True):
         desk.run(f"create role {one}")
-        desk.run(f"grant {one} to current_user with set true, inherit true")
+        desk.run(f"grant {one} to current_user with set true, inherit {inherit}")
     yield name
+    desk.run(f"grant {name} to current_user with inherit true")
     desk.run(f"drop owned by {', '.join(roles)} cascade")
     for one in roles:
         desk.run(f"drop role {one}")
