@@ -32,7 +32,7 @@ from stir_assets.local.config import StackConfig
 from stir_assets.local.stack import Stack
 from stir_assets.settings import Settings
 
-_SERVERS = ("clickhouse", "postgres", "s3")
+_SERVERS: tuple[str, ...] = ("clickhouse", "postgres", "s3")
 
 
 @dataclass(frozen=True)
