@@ -13,6 +13,7 @@ from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
 from stir_assets.automation.freshness import report_sensor, report_spec
 from stir_assets.automation.graph import EVENT_TIME, schedule_graph
+from stir_assets.automation.housekeeping import build_housekeeping
 from stir_assets.automation.scraping import build_flow_checks, fed_by_flows, flow_sensor, flow_specs
 from stir_assets.automation.sensors import freshness_sensor
 from stir_assets.automation.source_health import build_source_checks, source_health_sensor
@@ -35,7 +36,11 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
     project = stir_dbt_project(DBT_PROJECT_DIR, settings.environment)
     translator = StirDbtTranslator()
     sources = fed_by_flows(build_source_specs(project, translator))
-    assets = [build_dbt_assets(project, translator), *build_serving_assets(serving_tables())]
+    assets = [
+        build_dbt_assets(project, translator),
+        *build_serving_assets(serving_tables()),
+        build_housekeeping(settings.s3),
+    ]
     if settings.automation:
         assets = [_driven_by_freshness(asset) for asset in assets]
     specs = [*sources, *(spec for asset in assets for spec in asset.specs)]

@@ -11,7 +11,7 @@ import dagster as dg
 from stir_assets.automation.source_watch import Seen, changes, event_of, look
 from stir_assets.resources.clickhouse import ClickHouseResource
 
-INTERVAL_SECONDS = 15
+INTERVAL_SECONDS = 5
 
 
 def source_sensor(sources: Sequence[str], event_columns: Mapping[str, str]) -> dg.SensorDefinition:

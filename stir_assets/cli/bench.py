@@ -16,6 +16,8 @@ BENCHMARKS = {
     "server": "What the HTTP server around ClickHouse costs: per query, streaming, many at once.",
     "publish": "ClickHouse to PostgreSQL: Stir, the floor, the old way, dlt, ADBC, postgresql().",
     "tick": "What one decision of the freshness scheduler costs.",
+    "latency": "From an event in ClickHouse to the row in PostgreSQL, on the running stack.",
+    "soak": "The running stack by itself, with faults: promised against measured.",
     "models": "Time and peak memory of every dbt model, and how they grow with the data.",
 }
 

@@ -7,7 +7,7 @@ nothing else than its window, the seed and the characters, so one long step equa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -81,12 +81,22 @@ def statements(kind: str) -> tuple[Statement, ...]:
     return tuple(found)
 
 
-def run(client: Client, kind: str, window: Window, on_statement: Callable[[str], None] | None = None) -> None:
-    """Run all statements of a folder for a window; `on_statement` hears each name before it runs."""
+def run(
+    client: Client,
+    kind: str,
+    window: Window,
+    on_statement: Callable[[str], None] | None = None,
+    *,
+    without: Collection[str] = (),
+) -> None:
+    """Run all statements of a folder for a window; `on_statement` hears each name before it runs.
+
+    Statements named in `without` are left out: what they would have added in this window never arrives.
+    """
     hours = replace(window, t0=window.t0 // HOUR * HOUR, t1=window.t1 // HOUR * HOUR)
     for statement in statements(kind):
         seen = hours if statement.hourly else window
-        if seen.t0 == seen.t1:
+        if seen.t0 == seen.t1 or statement.name in without:
             continue
         if on_statement:
             on_statement(statement.name)

@@ -1,0 +1,238 @@
+"""From an event in ClickHouse to the row that shows it: `stir bench latency`, on the running stack.
+
+Marked events are put into source tables while the generated world advances, and looked for where readers would
+see them. Two places:
+
+- `recent_scl`, the five-minute tier: a request in the scraper's recent log, looked for in the model in
+  ClickHouse. No serving table reads that model, so it ends there.
+- `summary`, the shortest promise in PostgreSQL (30 minutes): a new caption of a post, looked for in
+  `public.collection_post_metrics_summary`, fourteen models and a publication further.
+
+The time in between has parts that differ in kind. How long a change waits for its term is what the declaration
+asks for; the rest is the path, which is as short as the platform is fast.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import click
+import dagster as dg
+import psycopg
+from clickhouse_connect.driver.client import Client
+
+from stir_assets.bench.world_clock import WorldClock
+from stir_assets.core.clickhouse import clickhouse_client
+from stir_assets.errors import ConfigError
+from stir_assets.local.connect import connected_settings
+
+_LOOK_SECONDS = 0.25
+_PARTS = ("noticed", "waited", "queued", "built", "path", "total")
+
+
+@dataclass
+class Mark:
+    """One marked event. Moments in seconds since the epoch."""
+
+    text: str
+    at: float
+    visible: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where marks are put and looked for."""
+
+    name: str
+    source: str
+    target: str
+    put: Callable[[str], None]
+    look: Callable[[], set[str]]
+    """Marks that a reader sees now."""
+
+
+@dataclass
+class Found:
+    """Marks of one place, and the parts of each one's time in seconds."""
+
+    place: Place
+    marks: list[Mark] = field(default_factory=list)
+    parts: list[dict[str, float]] = field(default_factory=list)
+
+
+def recent_scl(client: Client) -> Place:
+    """The five-minute tier, as far as it goes: the model in ClickHouse."""
+    table = "beat_replica.recent_scrape_request_log"
+
+    def put(text: str) -> None:
+        client.command(
+            f"INSERT INTO {table} (id, platform, flow, status, params, priority, idempotency_key, created_at) "
+            "SELECT toInt64(9e15) + {number:Int64}, 'INSTAGRAM', 'refresh_profile_by_handle', 'PENDING', '{}', 1, "
+            "{text:String}, now()",
+            parameters={"text": text, "number": uuid.uuid4().int % 10**12},
+        )
+
+    def look() -> set[str]:
+        rows = client.query(
+            "SELECT idempotency_key FROM stir.stg_beat_recent_scrape_request_log "
+            "WHERE startsWith(idempotency_key, 'mark-')"
+        ).result_rows
+        return {str(row[0]) for row in rows}
+
+    return Place(
+        "recent_scl",
+        "beat_replica/recent_scrape_request_log",
+        "stir/stg_beat_recent_scrape_request_log",
+        put,
+        look,
+    )
+
+
+def summary(client: Client, product: psycopg.Connection) -> Place:
+    """The campaign report's posts in PostgreSQL. Each mark is the new caption of another post."""
+    codes = [
+        row[0]
+        for row in product.execute(
+            "select post_short_code from public.collection_post_metrics_summary "
+            "where platform = 'INSTAGRAM' order by post_short_code limit 50"
+        )
+    ]
+    if not codes:
+        raise ConfigError("public.collection_post_metrics_summary has no posts: run `stir demo` first")
+    used = iter(codes * 1000)
+
+    def put(text: str) -> None:
+        client.command(
+            "INSERT INTO beat_replica.instagram_post_simple "
+            "SELECT * REPLACE ({text:String} AS caption, now() AS updated_at) "
+            "FROM beat_replica.instagram_post_simple FINAL WHERE shortcode = {code:String}",
+            parameters={"text": text, "code": next(used)},
+        )
+
+    def look() -> set[str]:
+        rows = product.execute(
+            "select post_title from public.collection_post_metrics_summary where post_title like 'mark-%'"
+        )
+        return {row[0] for row in rows}
+
+    return Place(
+        "summary",
+        "beat_replica/instagram_post_simple",
+        "serving/prod/collection_post_metrics_summary",
+        put,
+        look,
+    )
+
+
+def measure(
+    places: Sequence[Place], instance: dg.DagsterInstance, seconds: float, every: float
+) -> list[Found]:
+    """Puts a mark into each place every `every` seconds for `seconds`, then waits as long again for the last."""
+    found = [Found(place) for place in places]
+    begun = time.time()
+    put_until, next_put = begun + seconds, begun
+    while time.time() < put_until + seconds:
+        if next_put <= time.time() < put_until:
+            next_put += every
+            for each in found:
+                text = f"mark-{each.place.name}-{uuid.uuid4().hex[:12]}"
+                each.marks.append(Mark(text, time.time()))
+                each.place.put(text)
+        for each in found:
+            waiting = [mark for mark in each.marks if mark.visible is None]
+            seen = each.place.look() if waiting else set()
+            now = time.time()
+            for mark in waiting:
+                if mark.text in seen:
+                    mark.visible = now
+                    each.parts.append(_parts(instance, each.place, mark))
+        if time.time() > put_until and all(mark.visible for each in found for mark in each.marks):
+            break
+        time.sleep(_LOOK_SECONDS)
+    return found
+
+
+def _parts(instance: dg.DagsterInstance, place: Place, mark: Mark) -> dict[str, float]:
+    """Where the time went: noticed by the sensor, waited for its term, queued, built; path is all but the wait."""
+    visible = mark.visible or mark.at
+    events = instance.fetch_materializations(dg.AssetKey.from_user_string(place.source), limit=50).records
+    noticed = min((event.timestamp for event in events if event.timestamp >= mark.at), default=visible)
+    target = dg.AssetKey.from_user_string(place.target)
+    runs = instance.get_run_records(
+        dg.RunsFilter(created_after=datetime.fromtimestamp(mark.at, UTC)), limit=200
+    )
+    # The run that shows it is the last one of the target that had begun when the mark was seen.
+    begun = [
+        (record.start_time, record.create_timestamp.timestamp())
+        for record in runs
+        if record.start_time
+        and record.start_time <= visible
+        and target in (record.dagster_run.asset_selection or ())
+    ]
+    started, created = max(begun, default=(visible, visible))
+    asked = max(created, noticed)
+    parts = {
+        "noticed": min(noticed, visible) - mark.at,
+        "waited": max(0.0, asked - noticed),
+        "queued": max(0.0, started - asked),
+        "built": max(0.0, visible - max(started, asked)),
+        "total": visible - mark.at,
+    }
+    return parts | {"path": parts["total"] - parts["waited"]}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that `share` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _table(found: Sequence[Found]) -> Iterator[str]:
+    yield f"{'place':<12} {'part':<8} {'p50 s':>7} {'p95 s':>7} {'max s':>7}   marks seen"
+    for each in found:
+        for part in _PARTS:
+            values = [parts[part] for parts in each.parts]
+            if values:
+                figures = " ".join(f"{figure:>7.1f}" for figure in _figures(values))
+                yield f"{each.place.name:<12} {part:<8} {figures}   {len(values)} of {len(each.marks)}"
+        if not each.parts:
+            yield f"{each.place.name:<12} none of {len(each.marks)} marks was seen"
+
+
+def _figures(values: Sequence[float]) -> tuple[float, float, float]:
+    return percentile(values, 0.5), percentile(values, 0.95), max(values)
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(min=1), default=15.0, show_default=True)
+@click.option("--every", type=click.FloatRange(min=1), default=20.0, show_default=True, help="Seconds.")
+@click.option(
+    "--place", "names", multiple=True, type=click.Choice(["recent_scl", "summary"]), help="Default: both."
+)
+def command(minutes: float, every: float, names: tuple[str, ...]) -> None:
+    """Marked events on the running stack: seconds until each is visible, and where they went.
+
+    The marks stay in the source tables: new requests of a made-up id, new captions of some posts.
+    """
+    settings = connected_settings()
+    clock = WorldClock(settings)
+    with (
+        contextlib.closing(clickhouse_client(settings.clickhouse)) as client,
+        psycopg.connect(settings.postgres_dsn, autocommit=True) as product,
+        dg.DagsterInstance.get() as instance,
+    ):
+        makers = {"recent_scl": lambda: recent_scl(client), "summary": lambda: summary(client, product)}
+        places = [makers[name]() for name in (names or makers)]
+        clock.advance()
+        clock.start()
+        try:
+            found = measure(places, instance, minutes * 60, every)
+        finally:
+            clock.stop()
+    for line in _table(found):
+        click.echo(line)

@@ -1,0 +1,262 @@
+"""The platform by itself: `stir bench soak --minutes 20`.
+
+The world advances, nothing but freshness terms decides, and three faults are injected: a source stops, a model
+breaks, the daemon is killed. Reports promised against measured for every asset, runs, retries and idle cost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+import psutil
+
+from stir_assets.automation.durations import Durations
+from stir_assets.automation.freshness import observe_platform
+from stir_assets.automation.graph import graph_of
+from stir_assets.bench.soak_report import Fault, Sample, build_report, render
+from stir_assets.bench.world_clock import WorldClock
+from stir_assets.build import build_definitions
+from stir_assets.core.clickhouse import clickhouse_client
+from stir_assets.core.scheduling.model import Graph
+from stir_assets.core.scheduling.report import Freshness
+from stir_assets.errors import ConfigError
+from stir_assets.local.connect import connected_settings
+from stir_assets.local.stack import Stack
+from stir_assets.settings import Settings
+
+SAMPLE_SECONDS = 15.0
+# The source with the shortest promise behind it, what fills it, and who reads it.
+SOURCE = "beat_replica/recent_scrape_request_log"
+STATEMENT = "042_recent_scrape_request_log"
+MODEL = "stir/stg_beat_recent_scrape_request_log"
+_TABLE = "beat_replica.recent_scrape_request_log"
+_AWAY = "beat_replica.recent_scrape_request_log_away"
+_SHARED = ("daemon", "code-server", "zygote")
+
+
+@dataclass
+class Soak:
+    """One run of it: samples as they come, faults as they are injected."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    graph: Graph
+    clock: WorldClock
+    say: Callable[[str], None]
+    started: float = field(default_factory=time.time)
+    samples: list[Sample] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    _durations: Durations = field(default_factory=Durations)
+
+    def sample(self) -> Sample:
+        """State and lag of every asset now."""
+        platform = observe_platform(self.instance, self.graph, self._durations)
+        found = Sample(platform.now, {asset.key: asset for asset in platform.assets})
+        self.samples.append(found)
+        return found
+
+    def watch(self, seconds: float, until: Callable[[Sample], bool] = lambda _: False) -> bool:
+        """Samples for `seconds`, or until a sample says so; whether one did."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            begun = time.monotonic()
+            if until(self.sample()):
+                return True
+            time.sleep(max(0.0, min(SAMPLE_SECONDS, end - begun) - (time.monotonic() - begun)))
+        return False
+
+    def source_stops(self, seconds: float) -> None:
+        """A source brings nothing: its reader is late, the source is blamed, nothing runs for it in vain."""
+        self.clock.stopped.add(STATEMENT)
+        begun = time.time()
+        self.say(f"{SOURCE} has stopped")
+
+        def blamed(sample: Sample) -> bool:
+            asset = sample.assets[MODEL]
+            return asset.state in (Freshness.AT_RISK, Freshness.BROKEN) and asset.blame[-1:] == (SOURCE,)
+
+        seen = self.watch(seconds, blamed)
+        rest = begun + seconds - time.time()
+        self.watch(rest)
+        after = self._builds_of(MODEL, begun + 90)
+        self.clock.stopped.discard(STATEMENT)
+        self.say(f"{SOURCE} goes on")
+        recovered = self.watch(300, lambda sample: sample.assets[MODEL].state is Freshness.FRESH)
+        self.faults.append(
+            Fault(
+                "a source stopped",
+                begun,
+                {
+                    "its reader was late and the source was blamed": seen,
+                    "no run without news": after == 0,
+                    "fresh again after it went on": recovered,
+                },
+            )
+        )
+
+    def model_breaks(self, seconds: float) -> None:
+        """A table that a model reads is gone: few attempts, others go on; repaired when it is back."""
+        others = self._others()
+        with self.clock.held(), contextlib.closing(clickhouse_client(self.settings.clickhouse)) as client:
+            client.command(f"RENAME TABLE {_TABLE} TO {_AWAY}")
+            self.clock.stopped.add(STATEMENT)
+        begun = time.time()
+        self.say(f"{MODEL} is broken: its source table is gone")
+        try:
+            self.watch(seconds)
+        finally:
+            with contextlib.closing(clickhouse_client(self.settings.clickhouse)) as client:
+                client.command(f"RENAME TABLE {_AWAY} TO {_TABLE}")
+            self.clock.stopped.discard(STATEMENT)
+        failed = self._failed_runs(MODEL, begun)
+        unharmed = self._builds_since(others, begun)
+        self.say(f"{MODEL} is repaired after {failed} failed runs")
+        repaired = self.watch(420, lambda sample: sample.assets[MODEL].state is Freshness.FRESH)
+        self.faults.append(
+            Fault(
+                "a model broke",
+                begun,
+                {
+                    f"bounded attempts ({failed})": 1 <= failed <= 4,
+                    f"others went on ({unharmed} builds)": unharmed > 0,
+                    "fresh again after the repair": repaired,
+                },
+            )
+        )
+
+    def daemon_dies(self) -> None:
+        """The daemon is killed: its supervisor starts another, which catches up once."""
+        before = self._service("daemon")
+        begun = time.time()
+        os.kill(before.pid, signal.SIGKILL)
+        self.say(f"the daemon (pid {before.pid}) is killed")
+        back = self.watch(180, lambda _: self._is_another_daemon(before.pid))
+        self.watch(180)
+        twice = self._asked_twice(begun)
+        self.faults.append(
+            Fault(
+                "the daemon was killed",
+                begun,
+                {
+                    "another one was started": back,
+                    "decisions went on": self._runs(begun) > 0,
+                    f"nothing was asked for twice ({', '.join(twice) or 'none'})": not twice,
+                },
+            )
+        )
+
+    # -- what the instance says
+
+    def _others(self) -> set[str]:
+        return {key for key, node in self.graph.nodes.items() if node.managed and key != MODEL}
+
+    def _runs(self, since: float) -> int:
+        return len(self._records(since))
+
+    def _records(self, since: float) -> list[Any]:
+        return list(
+            self.instance.get_run_records(dg.RunsFilter(created_after=datetime.fromtimestamp(since, UTC)))
+        )
+
+    def _failed_runs(self, key: str, since: float) -> int:
+        return sum(
+            record.dagster_run.status is dg.DagsterRunStatus.FAILURE
+            and dg.AssetKey.from_user_string(key) in (record.dagster_run.asset_selection or ())
+            for record in self._records(since)
+        )
+
+    def _builds_of(self, key: str, since: float) -> int:
+        return self._builds_since({key}, since)
+
+    def _builds_since(self, keys: set[str], since: float) -> int:
+        return sum(
+            key.to_user_string() in keys
+            for record in self._records(since)
+            for key in record.dagster_run.asset_selection or ()
+        )
+
+    def _asked_twice(self, since: float) -> list[str]:
+        """Assets that were asked for again while, or just after, a run asked for before had them."""
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for record in self._records(since):
+            created = record.create_timestamp.timestamp()
+            end = record.end_time or time.time()
+            for key in record.dagster_run.asset_selection or ():
+                spans.setdefault(key.to_user_string(), []).append((created, end))
+        return sorted(key for key, found in spans.items() if _overlap(sorted(found)))
+
+    def _service(self, name: str) -> psutil.Process:
+        state = Stack().state()
+        service = state.services.get(name) if state else None
+        if service is None or service.process is None:
+            raise ConfigError(f"the stack runs no {name}: start it whole with `stir up --detach`")
+        return psutil.Process(service.process.pid)
+
+    def _is_another_daemon(self, pid: int) -> bool:
+        try:
+            return self._service("daemon").pid != pid
+        except (ConfigError, psutil.Error):
+            return False
+
+    def idle_cpu(self) -> dict[str, float]:
+        """CPU seconds so far of the processes that run all the time; without the runs they fork."""
+        return {name: sum(self._service(name).cpu_times()[:2]) for name in _SHARED}
+
+
+def _overlap(spans: list[tuple[float, float]]) -> bool:
+    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
+
+
+@contextlib.contextmanager
+def _soak(say: Callable[[str], None]) -> Iterator[Soak]:
+    settings = connected_settings()
+    graph = graph_of(build_definitions(settings).get_repository_def().asset_graph)
+    clock = WorldClock(settings)
+    say(f"the world is {clock.behind():.0f} s behind; advancing it to now")
+    clock.advance()
+    with dg.DagsterInstance.get() as instance:
+        clock.start()
+        try:
+            yield Soak(settings, instance, graph, clock, say)
+        finally:
+            clock.stop()
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(min=5), default=20.0, show_default=True)
+@click.option(
+    "--faults/--no-faults", default=True, show_default=True, help="Stop, break and kill on the way."
+)
+@click.option("--json", "as_json", type=click.Path(dir_okay=False, path_type=Path), help="Also write this.")
+def command(minutes: float, faults: bool, as_json: Path | None) -> None:
+    """Let the running local stack decide by itself while the world advances; report what it did."""
+    with _soak(lambda text: click.echo(f"{datetime.now(UTC):%H:%M:%S} {text}", err=True)) as soak:
+        cpu, begun = soak.idle_cpu(), time.time()
+        end = begun + minutes * 60
+        if faults:
+            soak.watch(max(60.0, minutes * 60 * 0.1))
+            soak.source_stops(300)
+            soak.model_breaks(300)
+            soak.daemon_dies()
+        soak.watch(end - time.time())
+        # A daemon that was killed starts its count again.
+        spent = {name: max(0.0, now - cpu[name]) for name, now in soak.idle_cpu().items()}
+        report = build_report(soak.instance, soak.graph, soak.samples, soak.faults, begun, spent)
+    for line in render(report):
+        click.echo(line)
+    if as_json:
+        as_json.write_text(json.dumps(report, indent=2))
+    if not all(all(fault["expected"].values()) for fault in report["faults"]):
+        raise SystemExit(1)
