@@ -3,6 +3,7 @@
 pytest_plugins = [
     "stir_assets_tests.fixtures.stack",
     "stir_assets_tests.fixtures.clickhouse",
+    "stir_assets_tests.fixtures.dagster_instance",
     "stir_assets_tests.fixtures.postgres",
     "stir_assets_tests.fixtures.cluster",
     "stir_assets_tests.fixtures.s3",

@@ -248,6 +248,34 @@ def test_hot_and_heavy_are_runs_of_their_own_with_priorities() -> None:
     assert int(hot.tags["dagster/priority"]) > int(heavy.tags["dagster/priority"])
 
 
+def test_a_running_batch_holds_no_short_promise_back() -> None:
+    """Instead of hours that the frequent tables leave to the batch: both go on, and the hot one goes first."""
+    world = World(
+        [
+            dg.AssetSpec("source"),
+            asset("hot", ["source"], {"warn": "5m", "fail": "10m"}),
+            asset("batch", ["hot"], {"deadline": "20:15 UTC", "lookback": "26h"}),
+        ]
+    )
+    world.event("source")
+    world.tick()
+    world.unfinished(["batch"])
+    runs = world.pass_time(11 * MINUTE, sources=["source"])
+    assert runs == 2
+    assert all(run.keys == {"hot"} and run.tags["stir/lane"] == "hot" for run in world.runs[-2:])
+
+
+def test_an_aim_refreshes_more_often_than_the_promise_asks_in_the_promises_lane() -> None:
+    terms = {"deadline": "20:15 UTC", "lookback": "26h", "every": "3h"}
+    world = World([dg.AssetSpec("source"), asset("daily", ["source"], terms)])
+    world.event("source")
+    world.tick()
+    assert world.pass_time(timedelta(hours=9), sources=["source"], every=5 * MINUTE) == 3
+    assert {run.tags["stir/lane"] for run in world.runs} == {"heavy"}
+    # The aim is nobody's promise: without news nothing runs, however old.
+    assert world.pass_time(timedelta(hours=6), every=30 * MINUTE) <= 1
+
+
 def test_a_family_due_together_is_one_run_and_strangers_are_not() -> None:
     world = World(
         [

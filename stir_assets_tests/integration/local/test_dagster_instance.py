@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -14,22 +12,6 @@ from dagster import DagsterInstance
 
 from stir_assets.settings import REPO_ROOT
 from stir_assets_tests.fixtures.s3 import S3
-
-
-@pytest.fixture
-def dagster_home(tmp_path: Path, stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new DAGSTER_HOME with the repository's dagster.yaml, its storage in the test's own database."""
-    for name, source in (("USER", "PGUSER"), ("PASSWORD", "PGPASSWORD"), ("DB", "PGDATABASE")):
-        monkeypatch.setenv(f"DAGSTER_PG_{name}", stack_env[source])
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    shutil.copy(REPO_ROOT / "dagster.yaml", tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.get() as found:
-        yield found
 
 
 @dg.op
