@@ -2,6 +2,7 @@
 
 A stack of its own in a temporary folder, a generated world per scale. The models are built one at a time, so that a
 figure belongs to one model; peak memory and CPU time are ClickHouse's own account of the statements (query log).
+Growth is that of the CPU time, which does not depend on who else uses the machine.
 The totals are whole `dbt build`s as users run them: two threads, parsing and start included.
 """
 
@@ -59,7 +60,7 @@ class Cost:
 @click.option("--top", type=int, default=25, show_default=True, help="Models shown; 0 shows all.")
 @click.option("--totals/--no-totals", default=True, help="Also time whole builds, at the first scale.")
 def command(scales: Sequence[float], top: int, totals: bool) -> None:
-    """Seconds and peak memory of every model, slowest first, and how they grow from scale to scale.
+    """Seconds and peak memory of every model, slowest first, and how its CPU time grows from scale to scale.
 
     A model that grows worse than n log n, or needs more than 4 GiB, is marked with !.
     """
@@ -152,7 +153,7 @@ def table(costs: Mapping[float, Mapping[str, Cost]], rows: Mapping[float, int], 
     """Lines of the report, slowest model of the largest scale first."""
     scales = sorted(costs)
     first, last = scales[0], scales[-1]
-    order = sorted(costs[last], key=lambda name: -costs[last][name].seconds)
+    order = sorted(costs[last], key=lambda name: -costs[last][name].cpu_seconds)
     head = "".join(f"{f's at {scale:g}':>10}{'cpu s':>8}{'MiB':>8}{'rows':>12}" for scale in scales)
     lines = [f"{'model':<52}{head}{'growth':>9}"]
     for name in order[: top or None]:
@@ -176,7 +177,7 @@ def _growth(small: Cost, large: Cost, rows_before: int, rows_after: int) -> str:
     marks = "!" if large.peak > _MEMORY_LIMIT else ""
     if rows_after <= rows_before:
         return f"{marks:>9}"
-    factor = large.seconds / small.seconds
-    if large.seconds > _WORTH_SECONDS and factor > growth_bound(rows_before, rows_after):
+    factor = large.cpu_seconds / max(small.cpu_seconds, 0.01)
+    if large.cpu_seconds > _WORTH_SECONDS and factor > growth_bound(rows_before, rows_after):
         marks += "!"
     return f"{factor:>7.1f}x{marks:<2}"

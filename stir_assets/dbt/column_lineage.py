@@ -63,7 +63,7 @@ class _Resolver:
     def column(self, scope: Scope, name: str) -> frozenset[tuple[str, str, str]]:
         key = (id(scope), name)
         if key not in self._known:
-            # An alias may shadow the input column of its own expression: it then stands for that input.
+            # A recursive query meets itself.
             self._known[key] = frozenset()
             self._known[key] = self._sources_of(scope, name)
         return self._known[key]
@@ -83,15 +83,12 @@ class _Resolver:
 
     def _inputs(self, scope: Scope, expression: exp.Expr) -> frozenset[tuple[str, str, str]]:
         found: set[tuple[str, str, str]] = set()
-        aliases = {item.alias_or_name for item in _query(scope).selects if isinstance(item, exp.Alias)}
         for column in expression.find_all(exp.Column):
             source = scope.sources.get(column.table)
             if isinstance(source, exp.Table):
                 found.add((source.db, source.name, column.name))
             elif isinstance(source, Scope):
                 found |= self.column(source, column.name)
-            elif not column.table and column.name in aliases and column.name != expression.alias_or_name:
-                found |= self.column(scope, column.name)
         return frozenset(found)
 
 
