@@ -154,6 +154,60 @@ def test_profiles_with_few_and_with_many_posts_exist(world: World) -> None:
     assert many > 50
 
 
+def test_private_profiles_are_known_and_show_no_posts(world: World) -> None:
+    private, posts = world.client.query(
+        "SELECT count(), countIf(profile_id IN (SELECT profile_id FROM beat_replica.instagram_post_simple))"
+        " FROM beat_replica.instagram_account FINAL WHERE is_private"
+    ).result_rows[0]
+    assert private > 0
+    assert posts == 0
+
+
+@pytest.mark.parametrize(
+    ("mortal", "events", "key"),
+    [
+        ("stir_world.ig_profile", "_e.profile_log_events", "profile_id"),
+        ("stir_world.post", "_e.post_log_events", "shortcode"),
+    ],
+)
+def test_what_is_deleted_falls_silent(world: World, mortal: str, events: str, key: str) -> None:
+    deleted, after = world.client.query(
+        f"""
+        SELECT uniqExact(m.{key}), countIf(toUnixTimestamp(e.event_timestamp) > m.gone)
+        FROM (SELECT {key}, gone FROM {mortal} WHERE gone > 0 AND gone < {int(NOW.timestamp()) - 86_400}) AS m
+        INNER JOIN {events} AS e ON e.{key} = m.{key}
+        -- Nothing scraped after the end; a wrong clock is no scrape, nor is a language model's answer.
+        WHERE e.event_timestamp <= e.insert_timestamp AND e.source NOT LIKE 'openapi%'
+        """
+    ).result_rows[0]
+    assert deleted > 0
+    assert after == 0
+
+
+def test_few_posts_go_viral(world: World) -> None:
+    posts, viral = world.client.query(
+        """
+        SELECT count(), countIf(likes > 6 * usual) FROM (
+            SELECT likes, quantileExact(0.5)(likes) OVER (PARTITION BY profile_id) AS usual
+            FROM beat_replica.instagram_post_simple FINAL
+            WHERE post_type != 'story' AND publish_time < (SELECT max(publish_time) - 1209600
+                FROM beat_replica.instagram_post_simple))
+        """
+    ).result_rows[0]
+    assert 0 < viral < posts * 0.05
+
+
+def test_creators_post_at_rhythms_of_their_own(world: World) -> None:
+    rare, often = world.client.query(
+        """
+        SELECT quantile(0.9)(gap), quantile(0.1)(gap) FROM (
+            SELECT (max(toUnixTimestamp(publish_time)) - min(toUnixTimestamp(publish_time))) / (count() - 1) AS gap
+            FROM beat_replica.instagram_post_simple FINAL GROUP BY profile_id HAVING count() > 5)
+        """
+    ).result_rows[0]
+    assert rare > 4 * often
+
+
 @pytest.mark.parametrize("days", [1, 7, 30, 90, 180, 270])
 def test_windows_back_from_now_are_never_empty(world: World, days: int) -> None:
     start = int(NOW.timestamp()) - days * 86_400
