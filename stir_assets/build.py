@@ -11,9 +11,10 @@ from stir_assets.automation.alerts.page import page_spec
 from stir_assets.automation.alerts.sensor import alert_sensor
 from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
-from stir_assets.automation.freshness import report_sensor, report_spec
+from stir_assets.automation.freshness import report_spec
 from stir_assets.automation.graph import EVENT_TIME, schedule_graph
 from stir_assets.automation.housekeeping import build_housekeeping
+from stir_assets.automation.report_sensor import report_sensor
 from stir_assets.automation.scraping import build_flow_checks, fed_by_flows, flow_sensor, flow_specs
 from stir_assets.automation.sensors import freshness_sensor
 from stir_assets.automation.source_health import build_source_checks, source_health_sensor
@@ -26,7 +27,7 @@ from stir_assets.dbt.translator import StirDbtTranslator
 from stir_assets.resources.defaults import default_resources
 from stir_assets.serving.assets import build_serving_assets
 from stir_assets.serving.catalog import serving_tables
-from stir_assets.serving.checks import build_serving_checks
+from stir_assets.serving.checks import AS_OF, build_serving_checks
 from stir_assets.settings import DBT_PROJECT_DIR, SOURCES_DIR, Settings
 from stir_assets.sources.specs import build_source_specs
 
@@ -53,6 +54,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
     watched = [
         terms for table in load_source_tables(SOURCES_DIR) if (terms := watch_terms(table)) is not None
     ]
+    named_checks = {key: AS_OF for key in graph.nodes if key.startswith("serving/")}
     return dg.Definitions(
         assets=[*flow_specs(), *sources, report_spec(), page_spec(), *assets],
         resources={
@@ -70,7 +72,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
             freshness_sensor(),
             flow_sensor(),
             source_health_sensor(watched),
-            report_sensor(),
+            report_sensor(named_checks),
             *_alert_sensors(settings),
         ],
         # One process a run: a step's own process would import dagster and dbt anew, 5 s each.

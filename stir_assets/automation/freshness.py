@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,16 +12,28 @@ import dagster as dg
 
 from stir_assets.automation.condition import POLICY
 from stir_assets.automation.durations import Durations
-from stir_assets.automation.graph import graph_of
 from stir_assets.automation.state import asset_records, read_state
 from stir_assets.core.durations import format_duration
+from stir_assets.core.freshness import WindowTerms
+from stir_assets.core.scheduling.last_day import bars
 from stir_assets.core.scheduling.model import Graph, State
 from stir_assets.core.scheduling.planner import plan
 from stir_assets.core.scheduling.report import AssetFreshness, Freshness, freshness_report
 
+History = Mapping[str, Mapping[str, float]]
+"""By asset, by hour since the epoch: the largest lag, see `last_day`."""
+
 REPORT_KEY = dg.AssetKey(["platform", "freshness"])
 REPORT_INTERVAL_SECONDS = 300
 _KEPT = (Freshness.FRESH, Freshness.NO_PROMISE)
+
+
+Clock = Callable[[], float]
+
+
+def wall_clock() -> float:
+    """Seconds since the epoch; tests give sensors another clock."""
+    return datetime.now(UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ def observe_platform(
     now: float | None = None,
 ) -> Platform:
     """Reads the state from the instance and reports on every asset. `steps` as for `read_state`."""
-    now = datetime.now(UTC).timestamp() if now is None else now
+    now = wall_clock() if now is None else now
     snapshot = read_state(
         instance,
         graph,
@@ -76,13 +88,14 @@ def report_spec() -> dg.AssetSpec:
     )
 
 
-def report_event(platform: Platform) -> dg.AssetMaterialization:
+def report_event(platform: Platform, history: History) -> dg.AssetMaterialization:
     """One point of the report's history."""
-    return dg.AssetMaterialization(asset_key=REPORT_KEY, metadata=report_metadata(platform.assets))
+    metadata = report_metadata(platform.assets, history, platform.now)
+    return dg.AssetMaterialization(asset_key=REPORT_KEY, metadata=metadata)
 
 
-def report_metadata(assets: Sequence[AssetFreshness]) -> dict[str, Any]:
-    """Numbers that plot, and a table of all promises."""
+def report_metadata(assets: Sequence[AssetFreshness], history: History, now: float) -> dict[str, Any]:
+    """Numbers that plot, a table of all promises, and the last 24 hours of the serving tables."""
     promised = [asset for asset in assets if asset.managed and asset.terms is not None]
     count = Counter(asset.state for asset in promised)
     serving = [asset for asset in promised if asset.key.startswith("serving/")]
@@ -95,6 +108,8 @@ def report_metadata(assets: Sequence[AssetFreshness]) -> dict[str, Any]:
         "never built": count[Freshness.NEVER_BUILT],
         "report": dg.MetadataValue.md(_table(promised)),
     }
+    if serving:
+        metadata["last 24 hours"] = dg.MetadataValue.md(_last_day(serving, history, now))
     if lags:
         metadata["largest served lag (minutes)"] = round(max(lags) / 60, 1)
         metadata["mean served lag (minutes)"] = round(sum(lags) / len(lags) / 60, 1)
@@ -122,6 +137,24 @@ def blame_words(asset: AssetFreshness) -> str:
     return f"{path}: {asset.reason}" if path else asset.reason
 
 
+def _last_day(assets: Sequence[AssetFreshness], history: History, now: float) -> str:
+    rows = [
+        f"| {asset.key} | {asset.terms} | `{bars(history.get(asset.key, {}), longest_lag(asset), now)}` "
+        f"| {lag_words(max(history[asset.key].values())) if history.get(asset.key) else '-'} |"
+        for asset in assets
+    ]
+    head = ["| asset | promised | largest lag of each hour (full bar: the promise, !: above it) | largest |"]
+    return "\n".join([*head, "|---|---|---|---|", *rows])
+
+
+def longest_lag(asset: AssetFreshness) -> float:
+    """The lag in seconds that its promise allows."""
+    terms = asset.terms
+    if terms is None:
+        return float("inf")
+    return (terms.fail if isinstance(terms, WindowTerms) else terms.lookback).total_seconds()
+
+
 def _table(assets: Sequence[AssetFreshness]) -> str:
     worst_first = sorted(assets, key=lambda asset: (asset.state in _KEPT, asset.key))
     rows = [
@@ -136,23 +169,3 @@ def _table(assets: Sequence[AssetFreshness]) -> str:
             *rows,
         ]
     )
-
-
-def report_sensor() -> dg.SensorDefinition:
-    """Reports the platform's freshness every five minutes."""
-    durations = Durations()
-
-    @dg.sensor(
-        name="freshness_report",
-        minimum_interval_seconds=REPORT_INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Measures every promise and keeps the history as metadata of the report asset.",
-    )
-    def report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        repository = context.repository_def
-        if repository is None:
-            raise dg.DagsterInvariantViolationError("the report needs its repository")
-        platform = observe_platform(context.instance, graph_of(repository.asset_graph), durations)
-        return dg.SensorResult(asset_events=[report_event(platform)])
-
-    return report

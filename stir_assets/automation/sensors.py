@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.automation_condition_sensor_definition import (
     AutomationConditionSensorDefinition,
 )
@@ -18,6 +19,7 @@ from dagster._daemon.asset_daemon import (
 )
 
 from stir_assets.automation.condition import Tick, tick_of
+from stir_assets.automation.freshness_checks import FRESHNESS
 from stir_assets.automation.heartbeats import heartbeats
 from stir_assets.core.scheduling.model import Lane
 from stir_assets.core.scheduling.runs import PRIORITY, split
@@ -70,18 +72,23 @@ class FreshnessSensor(AutomationConditionSensorDefinition):
         families = {node.key.to_user_string(): node.group_name or "" for node in assets.asset_nodes}
         runs = split({key: tick.plan.requests.get(key, Lane.REGULAR) for key in wanted}, tick.graph, families)
         return dg.SensorResult(
-            run_requests=[_run_request(tick, lane, keys, self.run_tags) for lane, keys in runs],
+            run_requests=[_run_request(tick, assets, lane, keys, self.run_tags) for lane, keys in runs],
             cursor=asset_daemon_cursor_to_instigator_serialized_cursor(new_cursor),
             automation_condition_evaluations=evaluations,
             asset_events=heartbeats(tick),
         )
 
 
-def _run_request(tick: Tick, lane: Lane, keys: list[str], tags: Any) -> dg.RunRequest:
+def _run_request(tick: Tick, assets: BaseAssetGraph, lane: Lane, keys: list[str], tags: Any) -> dg.RunRequest:
+    selection = [dg.AssetKey.from_user_string(key) for key in keys]
     owners = [key for key in keys if tick.plan.decisions[key].due_at is not None]
     shown = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
     return dg.RunRequest(
-        asset_selection=[dg.AssetKey.from_user_string(key) for key in keys],
+        asset_selection=selection,
+        # All checks but the one that is reported without a run.
+        asset_check_keys=[
+            check for key in selection for check in assets.get(key).check_keys if check.name != FRESHNESS
+        ],
         tags={**tags, LANE: lane.value, "dagster/priority": str(PRIORITY[lane]), ASKED_BY: shown},
     )
 

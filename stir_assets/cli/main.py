@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": ("demo", "up + seed + run everything + print what was published."),
     "freshness": ("freshness", "What was promised, how old the data is, who is to blame."),
     "scraping": ("scraping", "The scraper's flows: newest success, backlog, failures, what they endanger."),
+    "alerts": ("alerts", "Open incidents, and what people were told; --test sends a test message."),
     "plan": ("plan", "Simulate the declared terms against the old cron tiers."),
     "publications": ("publications", "Versions of the serving tables."),
     "rollback": ("rollback", "Put the previous version of a serving table back."),

@@ -30,7 +30,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "clickhouse": clickhouse,
         "postgres": PostgresResource(dsn=dg.EnvVar("STIR_POSTGRES_DSN")),
         "dbt": dbt_runner(settings),
-        "alert_channel": _alert_channel(settings),
+        "alert_channel": alert_channel(settings),
         "relation_io_manager": RelationIOManager(database=settings.clickhouse.database),
         "serving_io_manager": ServingTableIOManager(
             clickhouse=clickhouse,
@@ -43,7 +43,8 @@ def default_resources(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _alert_channel(settings: Settings) -> AlertChannel:
+def alert_channel(settings: Settings) -> AlertChannel:
+    """Slack when there is a token, else the log."""
     if settings.slack_token is None:
         return LogAlerts()
     token = dg.EnvVar("STIR_SLACK_TOKEN")

@@ -32,7 +32,8 @@ def failure_details(
     known: Mapping[str, Mapping[str, Any]],
     steps: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
-    """By failing asset: `at`, `run`, `error` (its head), `guard` and `engine` where they apply.
+    """By failing asset: `at`, `run`, `error` (its head), `guard` where one refused, and `cause` where
+    others fail from the same: an engine that does not answer, a worker that died, a run that was cancelled.
 
     `known` is what an earlier call found; runs are read only for failures that are not in it.
     """
@@ -79,10 +80,13 @@ def _error_of(
     key: str, run: dg.DagsterRun, errors: Mapping[str, StepFailureData], steps: Mapping[str, str]
 ) -> dict[str, Any]:
     if run.status is dg.DagsterRunStatus.CANCELED:
-        return {"error": "its run was cancelled"}
+        return {"error": "its run was cancelled", "cause": f"run {run.run_id[:8]}"}
     data = errors.get(steps.get(key, "")) or next(iter(errors.values()), None)
     if data is None:
-        return {"error": "its run ended before any of its steps failed: the run worker died or never started"}
+        return {
+            "error": "its run ended before any of its steps failed: the run worker died or never started",
+            "cause": "run worker",
+        }
     user = data.user_failure_data
     text = (user.description if user else "") or _innermost(data)
     guard = user.metadata.get("guard") if user else None
@@ -91,7 +95,7 @@ def _error_of(
         found["guard"] = str(guard.value)
     engine = next((name for name, pattern in _ENGINES.items() if pattern.search(text)), None)
     if engine and not guard:
-        found["engine"] = engine
+        found["cause"] = engine
     return found
 
 

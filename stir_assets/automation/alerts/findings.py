@@ -158,8 +158,8 @@ class _Findings:
             )
 
     def _failure_root(self, key: str) -> str:
-        engine = self.situation.details.get(key, {}).get("engine")
-        return f"engine:{engine}" if engine else f"asset:{key}"
+        cause = self.situation.details.get(key, {}).get("cause")
+        return f"cause:{cause}" if cause else f"asset:{key}"
 
     # -- effects
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -17,7 +16,7 @@ from stir_assets.automation.alerts.page import page_event
 from stir_assets.automation.alerts.store import load_memory, save_memory
 from stir_assets.automation.condition import POLICY, steps_of
 from stir_assets.automation.durations import Durations
-from stir_assets.automation.freshness import Platform, observe_platform
+from stir_assets.automation.freshness import Clock, Platform, observe_platform, wall_clock
 from stir_assets.automation.graph import graph_of
 from stir_assets.core.alerts.delivery import deliver
 from stir_assets.core.alerts.incidents import step
@@ -29,12 +28,6 @@ from stir_assets.core.source_health.judge import Check
 from stir_assets.resources.slack import AlertChannel
 
 INTERVAL_SECONDS = 30
-Clock = Callable[[], float]
-
-
-def now() -> float:
-    """Seconds since the epoch."""
-    return datetime.now(UTC).timestamp()
 
 
 def alert_sensor(
@@ -42,7 +35,7 @@ def alert_sensor(
     *,
     ui_url: str = "",
     secrets: Sequence[str] = (),
-    clock: Clock = now,
+    clock: Clock = wall_clock,
 ) -> dg.SensorDefinition:
     """Watches promises, failures, flows and sources. Tests pass a `clock`.
 

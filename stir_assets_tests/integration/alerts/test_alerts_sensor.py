@@ -172,6 +172,21 @@ def test_an_engine_that_does_not_answer_is_one_message_for_all_that_need_it(slac
     assert "does not answer" in head.body
 
 
+def test_a_run_whose_worker_died_is_one_message_for_all_its_assets(slack: SlackDouble) -> None:
+    """A stack that started slowly lost a run of sixteen assets: sixteen messages."""
+    on_call = Watched(
+        [source("stream", STREAM), *(asset(f"mart{n}", ["stream"], WINDOW) for n in range(3))], slack
+    )
+    on_call.world.paused = True
+    on_call.world.event("stream")
+    run = on_call.world.unfinished([f"mart{n}" for n in range(3)])
+    on_call.world.end(run, dg.DagsterRunStatus.FAILURE)
+    on_call.tick()
+    [head] = slack.heads
+    assert head.title == "run failed: 3 of mart0, mart1, mart2"
+    assert "the run worker died or never started" in head.body
+
+
 def test_a_scrape_flow_that_is_down_is_told_with_its_platform(slack: SlackDouble) -> None:
     on_call = Watched(
         [dg.AssetSpec(dg.AssetKey(["scrape", name])) for name in ("refresh_yt_posts", "refresh_yt_profiles")],
