@@ -21,7 +21,6 @@ from stir_assets.settings import Settings
 from stir_assets.world.build import advance_world, build_world, row_counts
 from stir_assets.world.storage import WorldState
 
-
 SILENCE_SECONDS = 3600
 """The longest statement of a world of scale 10 takes minutes on a busy machine."""
 
