@@ -15,6 +15,7 @@ from stir_assets.automation.freshness import REPORT_KEY
 from stir_assets.automation.graph import terms_metadata
 from stir_assets.automation.purge import (
     Keep,
+    purge_check_executions,
     purge_evaluations,
     purge_folders,
     purge_objects,
@@ -44,6 +45,7 @@ def housekeep(
     platform = {key.to_string() for key in instance.all_asset_keys() if key.path[0] == REPORT_KEY.path[0]}
     runs = purge_runs(instance, now, keep)
     events = purge_sensed_events(instance, now, keep, platform)
+    checks = purge_check_executions(instance, now, keep)
     purge_evaluations(instance, now, keep)
     # One a dbt process, where dbt runs as one (STIR_DBT_MODE=cli).
     folders, folder_bytes = purge_folders(target_dir, "stir_dbt-*", now, keep)
@@ -53,6 +55,7 @@ def housekeep(
         **_before_and_after(before, storage_figures(instance)),
         "runs deleted": runs,
         "events of sensors deleted": events,
+        "check executions deleted": checks,
         "dbt target folders deleted": folders,
         "staged objects deleted": objects,
         "bytes of files deleted": folder_bytes + object_bytes,

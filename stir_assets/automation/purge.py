@@ -18,7 +18,11 @@ import dagster as dg
 import sqlalchemy as db
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    AssetEventTagsTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.schema import RunsTable
 from dagster._core.storage.schedules.schema import AssetDaemonAssetEvaluationsTable
@@ -48,7 +52,11 @@ def storage_figures(instance: dg.DagsterInstance) -> dict[str, int]:
     events, schedules = _event_storage(instance), instance.schedule_storage
     figures = {}
     with events.index_connection() as connection:
-        for name, table in (("runs", RunsTable), ("events", SqlEventLogStorageTable)):
+        for name, table in (
+            ("runs", RunsTable),
+            ("events", SqlEventLogStorageTable),
+            ("check executions", AssetCheckExecutionsTable),
+        ):
             figures[name] = connection.execute(db.select(db.func.count()).select_from(table)).scalar_one()
         if connection.dialect.name == "postgresql":
             size = db.text("select pg_database_size(current_database())")
@@ -104,6 +112,20 @@ def purge_sensed_events(instance: dg.DagsterInstance, now: datetime, keep: Keep,
             connection.execute(tags.delete().where(tags.c.event_id.in_(batch)))
             connection.execute(log.delete().where(log.c.id.in_(batch)))
     return len(ids)
+
+
+def purge_check_executions(instance: dg.DagsterInstance, now: datetime, keep: Keep) -> int:
+    """Deletes results of checks as old as the runs, but of each check the last; returns how many.
+
+    Dagster leaves them behind when it deletes a run.
+    """
+    table = AssetCheckExecutionsTable
+    newest = db.select(db.func.max(table.c.id)).group_by(table.c.asset_key, table.c.check_name)
+    before = (now - keep.runs).astimezone(UTC).replace(tzinfo=None)
+    with _event_storage(instance).index_connection() as connection:
+        return connection.execute(
+            table.delete().where(table.c.create_timestamp < before, table.c.id.not_in(newest))
+        ).rowcount
 
 
 def purge_evaluations(instance: dg.DagsterInstance, now: datetime, keep: Keep) -> None:

@@ -214,7 +214,8 @@ def _figures(values: Sequence[float]) -> tuple[float, float, float]:
 @click.option(
     "--place", "names", multiple=True, type=click.Choice(["recent_scl", "summary"]), help="Default: both."
 )
-def command(minutes: float, every: float, names: tuple[str, ...]) -> None:
+@click.option("--advance/--no-advance", default=True, show_default=True, help="Let the world's time pass.")
+def command(minutes: float, every: float, names: tuple[str, ...], advance: bool) -> None:
     """Marked events on the running stack: seconds until each is visible, and where they went.
 
     The marks stay in the source tables: new requests of a made-up id, new captions of some posts.
@@ -228,8 +229,9 @@ def command(minutes: float, every: float, names: tuple[str, ...]) -> None:
     ):
         makers = {"recent_scl": lambda: recent_scl(client), "summary": lambda: summary(client, product)}
         places = [makers[name]() for name in (names or makers)]
-        clock.advance()
-        clock.start()
+        if advance:
+            clock.advance()
+            clock.start()
         try:
             found = measure(places, instance, minutes * 60, every)
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as db
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.runs.schema import RunsTable
 from dagster._core.storage.schedules.schema import AssetDaemonAssetEvaluationsTable
 from dagster._core.test_utils import freeze_time
@@ -114,6 +115,24 @@ def test_what_goes_on_is_never_deleted(instance: dg.DagsterInstance, s3: S3) -> 
     )
     assert figures["runs deleted"] == 0
     assert instance.get_run_by_id(run.run_id) is not None
+
+
+def test_of_check_results_the_last_stays(instance: dg.DagsterInstance, s3: S3) -> None:
+    table = AssetCheckExecutionsTable
+    for passed in (False, True, True):
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey("often"), check_name="rows", passed=passed, metadata={}
+            )
+        )
+    with instance.event_log_storage.index_connection() as connection:  # pyright: ignore
+        ids = [row[0] for row in connection.execute(db.select(table.c.id).order_by(table.c.id))]
+        old = table.update().values(create_timestamp=ago(days=60).replace(tzinfo=None))
+        connection.execute(old.where(table.c.id.in_([ids[0], ids[2]])))
+    figures = housekeep(instance, s3.settings, target_dir=NOTHING)
+    assert figures["check executions deleted"] == 1
+    with instance.event_log_storage.index_connection() as connection:  # pyright: ignore
+        assert [row[0] for row in connection.execute(db.select(table.c.id).order_by(table.c.id))] == ids[1:]
 
 
 def test_old_evaluations_go(instance: dg.DagsterInstance, s3: S3) -> None:
