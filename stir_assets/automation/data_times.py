@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from stir_assets.automation.graph import DATA_TIME, LAG
 from stir_assets.core.scheduling.data_time import contained
@@ -16,19 +17,27 @@ from stir_assets.core.scheduling.model import Graph
 
 # Clocks of scrapers run ahead; an event further in the future says nothing of how fresh the table is.
 FUTURE_ALLOWED_SECONDS = 300
+# ClickHouse's error code, as the driver has it in its message.
+UNKNOWN_TABLE = "code: 60,"
 
 
 def newest_event(client: Client, key: str, column: str) -> float | None:
-    """Time of the newest event in a source table, seconds since the epoch; None while the table is empty.
+    """Time of the newest event in a source table, seconds since the epoch; None while it is empty or not there.
 
     `key` is `schema/table`. Events from more than five minutes ahead are left out.
     """
     schema, table = key.split("/")[-2:]
-    newest = client.query(
-        "select toUnixTimestamp(max({column:Identifier})) from {schema:Identifier}.{table:Identifier} "
-        "where {column:Identifier} <= now() + {ahead:UInt32}",
-        parameters={"schema": schema, "table": table, "column": column, "ahead": FUTURE_ALLOWED_SECONDS},
-    ).result_rows[0][0]
+    try:
+        newest = client.query(
+            "select toUnixTimestamp(max({column:Identifier})) from {schema:Identifier}.{table:Identifier} "
+            "where {column:Identifier} <= now() + {ahead:UInt32}",
+            parameters={"schema": schema, "table": table, "column": column, "ahead": FUTURE_ALLOWED_SECONDS},
+        ).result_rows[0][0]
+    except DatabaseError as error:
+        # Of a run's many models only those fail that read it: in dbt, by name, not all of them here.
+        if UNKNOWN_TABLE not in str(error):
+            raise
+        return None
     return float(newest) if newest else None
 
 

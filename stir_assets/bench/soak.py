@@ -90,7 +90,8 @@ class Soak:
         seen = self.watch(seconds, blamed)
         rest = begun + seconds - time.time()
         self.watch(rest)
-        after = self._builds_of(MODEL, begun + 90)
+        # One may still be owed to what arrived before.
+        after = self._builds_of(MODEL, begun)
         self.clock.stopped.discard(STATEMENT)
         self.say(f"{SOURCE} goes on")
         recovered = self.watch(300, lambda sample: sample.assets[MODEL].state is Freshness.FRESH)
@@ -100,7 +101,7 @@ class Soak:
                 begun,
                 {
                     "its reader was late and the source was blamed": seen,
-                    "no run without news": after == 0,
+                    f"no runs without news ({after})": after <= 1,
                     "fresh again after it went on": recovered,
                 },
             )

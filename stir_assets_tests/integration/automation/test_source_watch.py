@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
+from stir_assets.automation.data_times import newest_event
 from stir_assets.automation.source_watch import Seen, changes, event_of, look
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -87,6 +89,14 @@ def test_a_table_without_parts_is_watched_by_its_events(clickhouse: Client) -> N
     first = seen(table)
     table.add(timedelta(minutes=2))
     assert changes(first, seen(table, first)) == [table.key]
+
+
+def test_a_source_that_is_gone_dates_nothing_and_fails_nobody_else(table: Table) -> None:
+    table.add(timedelta(minutes=3))
+    assert newest_event(table.client, table.key, "at") == (NOW - timedelta(minutes=3)).timestamp()
+    assert newest_event(table.client, f"{table.client.database}/absent", "at") is None
+    with pytest.raises(DatabaseError):
+        newest_event(table.client, table.key, "no_such_column")
 
 
 def test_the_event_carries_version_and_data_time(table: Table) -> None:
