@@ -103,15 +103,19 @@ class TypeConversionError(PermanentError):
     """PostgreSQL could not take a value. Names the column, the line and the ways out."""
 
     def __init__(
-        self, target: str, *, column: str | None, line: int | None, clickhouse_type: str | None, reason: str
+        self,
+        target: str,
+        *,
+        column: str | None,
+        line: int | None,
+        clickhouse_type: str | None,
+        reason: str,
+        remedy: str = "Correct the value upstream, or convert it in the column's source",
     ) -> None:
         where = f"column {column!r}" if column else "a row"
         at = f", line {line} of the export" if line else ""
         kind = f" (ClickHouse type {clickhouse_type})" if clickhouse_type else ""
-        super().__init__(
-            f"{target}: {where}{kind}{at}: {reason}. Declare the column with convert='scrub' to drop what text "
-            "cannot hold, or with convert='bytea' to keep every byte; or correct the value upstream"
-        )
+        super().__init__(f"{target}: {where}{kind}{at}: {reason}. {remedy}")
         self.target = target
         self.column = column
         self.line = line

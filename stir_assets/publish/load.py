@@ -37,6 +37,18 @@ class Loaded:
 
 Progress = Callable[[Loaded], None]
 
+_DIRTY_TEXT = (
+    "Declare the column with convert='scrub' to drop what text cannot hold, or with convert='bytea' to keep every "
+    "byte; or correct the value upstream"
+)
+# Encoding, NUL in JSON; number out of range; text too long.
+_REMEDIES = {
+    "22021": _DIRTY_TEXT,
+    "22P05": _DIRTY_TEXT,
+    "22003": "Declare a wider type, such as numeric; or correct the value upstream",
+    "22001": "Declare a longer type, such as text; or cut the value in the column's source",
+}
+
 
 def copy_slices(
     connection: Connection,
@@ -131,6 +143,7 @@ def copy_error(error: psycopg.Error, target: str, types: dict[str, str], rows_be
             line=line,
             clickhouse_type=types.get(column or ""),
             reason=f"{state} {reason}",
+            **({"remedy": _REMEDIES[state]} if state in _REMEDIES else {}),
         )
     return translate(error, f"{target}: COPY")
 
