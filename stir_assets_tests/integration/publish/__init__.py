@@ -24,5 +24,5 @@
 22 a hot standby                                 test_standby
 23 rollback                                      test_rollback
 24 full disk, limits, privileges, a replica      test_resources
-25 modes without a swap, change of mode          test_modes
+25 diff and upsert, change of mode               test_merging, test_pointer
 """
