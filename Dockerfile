@@ -18,7 +18,7 @@ COPY stir_assets stir_assets
 COPY stir_dbt stir_dbt
 COPY workspace.yaml dagster.yaml ./
 # Parsing does not connect; the profile only has to render.
-RUN STIR_ENV=prod STIR_CLICKHOUSE_HOST=unused STIR_CLICKHOUSE_PASSWORD=unused STIR_PII_SALT=unused \
+RUN STIR_ENV=prod STIR_CLICKHOUSE_HOST=unused STIR_CLICKHOUSE_PASSWORD=unused \
     dbt --no-send-anonymous-usage-stats parse --project-dir stir_dbt --profiles-dir stir_dbt --target prod
 
 FROM python:3.12-slim
