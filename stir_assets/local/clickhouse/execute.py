@@ -248,9 +248,11 @@ class Executor:
                 at = token.end
         return b"".join([*out, sql[at:]])
 
-    def _params(self, request: Request) -> dict[str, str]:
-        """Values of the placeholders, with the engine's own query id where one is a client's."""
+    def _params(self, request: Request, sql: bytes) -> dict[str, str]:
+        """Values of the placeholders; in a statement about queries with the engine's own ids for a client's."""
         params = request.query_params
+        if not params or not _ABOUT_QUERIES.search(sql):
+            return params
         for name, value in params.items():
             if value in self._client_ids and (engine_id := self.engine_query_id(value)):
                 params[name] = engine_id
@@ -285,7 +287,7 @@ class Executor:
         if statement.word in _LONG_COMMANDS:
             result = self._stoppable(context, sql, fmt)
         else:
-            result = connection.query(sql, fmt, self._params(request))
+            result = connection.query(sql, fmt, self._params(request, sql))
         if request.params.get("session_id") and statement.word in (b"SET", b"USE"):
             connection.note_statement(statement.word, sql)
         self._finish(context, result.bytes() if kind is Kind.OUTPUT else b"", result)
@@ -299,7 +301,7 @@ class Executor:
             self._workers,
             context.client,
             f"position(query, {quote(mark)}) > 0",
-            lambda: context.connection.query(text, fmt, self._params(context.request)),
+            lambda: context.connection.query(text, fmt, self._params(context.request, sql)),
         )
 
     def _select(self, context: Context, sql: bytes) -> None:
@@ -309,7 +311,7 @@ class Executor:
         fmt = clauses.fmt or request.default_format.encode()
         response.headers["X-ClickHouse-Format"] = fmt.decode()
         response.headers["Content-Type"] = content_type(fmt.decode())
-        params = self._params(request)
+        params = self._params(request, sql)
         # "Send at once" said in so many words: a client that waits for each block, not for the throughput.
         at_once = request.params.get("wait_end_of_query") == "0" and fmt.lower() in _JOINABLE_FORMATS
 

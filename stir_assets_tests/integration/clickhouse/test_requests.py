@@ -134,6 +134,14 @@ def test_a_query_is_killed_by_its_id_given_as_a_parameter(
     assert code(outcome[0]) == "394"
 
 
+def test_a_value_that_happens_to_be_a_query_id_stays_what_it_is(
+    clickhouse_server: ClickHouseSettings,
+) -> None:
+    ask(clickhouse_server, "select 1", query_id="7")
+    answer = ask(clickhouse_server, "select {x:String}, '7'", param_x="7", query_id="8")
+    assert answer.data == b"7\t7\n"
+
+
 def test_a_query_id_in_use_is_refused(clickhouse_server: ClickHouseSettings) -> None:
     query_id = str(uuid.uuid4())
     slow = threading.Thread(
