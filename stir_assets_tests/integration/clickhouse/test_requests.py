@@ -6,13 +6,14 @@ import base64
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 import urllib3
 from clickhouse_connect.driver.client import Client
 
 from stir_assets.settings import ClickHouseSettings
-from stir_assets_tests.integration.clickhouse.raw import ask, pool
+from stir_assets_tests.integration.clickhouse.raw import ask, pool, send, wait_until
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -142,13 +143,10 @@ def test_a_value_that_happens_to_be_a_query_id_stays_what_it_is(
     assert answer.data == b"7\t7\n"
 
 
-def test_a_query_id_in_use_is_refused(clickhouse_server: ClickHouseSettings) -> None:
+def test_a_query_id_in_use_is_refused(clickhouse_server: ClickHouseSettings, clickhouse: Client) -> None:
     query_id = str(uuid.uuid4())
-    slow = threading.Thread(
-        target=ask, args=(clickhouse_server, "select sleep(3)"), kwargs={"query_id": query_id}
-    )
-    slow.start()
-    codes = set()
-    while slow.is_alive():
-        codes.add(code(ask(clickhouse_server, "select 1", query_id=query_id)))
-    assert "216" in codes
+    endless = f"select count() from numbers(100000000000) where sipHash64(number) = 1 and '{query_id}' != ''"
+    running = f"select count() from system.processes where query like '%{query_id}%' and query not like '%processes%'"
+    with closing(send(clickhouse_server, endless, query_id=query_id)):
+        wait_until(lambda: clickhouse.command(running) == 1, "the query runs")
+        assert code(ask(clickhouse_server, "select 1", query_id=query_id)) == "216"

@@ -5,12 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 import uuid
 import zlib
-from collections.abc import Callable
 from contextlib import closing
-from urllib.parse import urlencode
 
 import lz4.block
 import pyarrow as pa
@@ -19,23 +16,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import StreamFailureError
 
 from stir_assets.settings import ClickHouseSettings
-from stir_assets_tests.integration.clickhouse.raw import ask
+from stir_assets_tests.integration.clickhouse.raw import ask, send, wait_until
 
 SLOW_FAILURE = "select sleepEachRow(0.01), throwIf(number = 40, 'midway') from numbers(100)"
-
-
-def send(server: ClickHouseSettings, sql: str, **parameters: object) -> socket.socket:
-    """A request on a socket of its own, whose answer nobody has read yet."""
-    client = socket.create_connection((server.host, server.port), timeout=60)
-    head = [
-        f"POST /?{urlencode(parameters)} HTTP/1.1",
-        "Host: x",
-        f"X-ClickHouse-User: {server.user}",
-        f"X-ClickHouse-Key: {server.password}",
-        f"Content-Length: {len(sql.encode())}",
-    ]
-    client.sendall(("\r\n".join(head) + "\r\n\r\n" + sql).encode())
-    return client
 
 
 def read_all(client: socket.socket) -> bytes:
@@ -43,13 +26,6 @@ def read_all(client: socket.socket) -> bytes:
     while data := client.recv(65536):
         parts.append(data)
     return b"".join(parts)
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
