@@ -12,6 +12,7 @@ from stir_assets.automation.alerts.sensor import alert_sensor
 from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.data_times import DataTimeKeeper
 from stir_assets.automation.freshness import report_spec
+from stir_assets.automation.freshness_checks import build_freshness_checks
 from stir_assets.automation.graph import EVENT_TIME, schedule_graph
 from stir_assets.automation.housekeeping import build_housekeeping
 from stir_assets.automation.report_sensor import report_sensor
@@ -28,7 +29,7 @@ from stir_assets.resources.defaults import default_resources
 from stir_assets.serving.assets import build_serving_assets
 from stir_assets.serving.catalog import serving_tables
 from stir_assets.serving.checks import AS_OF, build_serving_checks
-from stir_assets.settings import DBT_PROJECT_DIR, SOURCES_DIR, Settings
+from stir_assets.settings import DBT_PROJECT_DIR, SOURCES_DIR, Settings, pii_salt
 from stir_assets.sources.specs import build_source_specs
 
 
@@ -66,6 +67,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
             *build_serving_checks(serving_tables()),
             build_flow_checks(),
             build_source_checks(watched),
+            build_freshness_checks(graph, named_checks),
         ],
         sensors=[
             source_sensor([spec.key.to_user_string() for spec in sources], event_columns),
@@ -83,7 +85,8 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
 def _alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     if not settings.alerts:
         return []
-    return [alert_sensor(settings.alert_policy, ui_url=settings.ui_url, secrets=settings.secrets())]
+    secrets = [*settings.secrets(), *filter(None, [pii_salt()])]
+    return [alert_sensor(settings.alert_policy, ui_url=settings.ui_url, secrets=secrets)]
 
 
 def _driven_by_freshness(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:

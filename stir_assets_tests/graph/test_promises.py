@@ -65,3 +65,11 @@ def test_switched_off_means_no_conditions_and_the_same_assets(repository: dg.Rep
 def test_the_old_tiers_name_assets_that_exist(repository: dg.RepositoryDefinition) -> None:
     empty = [name for name, members in tier_members(repository.asset_graph).items() if not members]
     assert empty == []
+
+
+def test_every_promise_is_seen_in_the_lineage_as_a_check(repository: dg.RepositoryDefinition) -> None:
+    assets = repository.asset_graph
+    for key, node in graph_of(assets).nodes.items():
+        if node.terms is not None:
+            names = {check.name for check in assets.get(dg.AssetKey.from_user_string(key)).check_keys}
+            assert names & {"freshness", "as_of_within_promise"}, key

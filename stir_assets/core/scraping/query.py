@@ -94,7 +94,7 @@ def read_flows(
     )
     rows = list(result.named_results())
     found = {row["flow"]: _facts(row, terms[row["flow"]]) for row in rows if row["flow"] in terms}
-    return {name: found.get(name) or FlowFacts(rows[0]["as_of_seconds"]) for name in terms if rows}
+    return {name: found.get(name) or FlowFacts(float(rows[0]["as_of_seconds"])) for name in terms if rows}
 
 
 def _facts(row: Mapping[str, Any], terms: FlowTerms) -> FlowFacts:
@@ -109,15 +109,20 @@ def _facts(row: Mapping[str, Any], terms: FlowTerms) -> FlowFacts:
     return FlowFacts(
         as_of=as_of,
         requested=row["requested"],
-        newest_request=row["newest_request"],
-        newest_success=row["newest_success"] or None,
+        newest_request=_moment(row["newest_request"]),
+        newest_success=_moment(row["newest_success"]),
         succeeded=row["succeeded"],
         failed={kind: count for kind, count in counts.items() if count},
         pending=row["pending"],
-        oldest_pending=row["oldest_pending"],
+        oldest_pending=_moment(row["oldest_pending"]),
         processing=row["processing"],
-        oldest_pickup=min(pickups, default=None),
+        oldest_pickup=_moment(min(pickups, default=None)),
         stuck=sum(as_of - picked > terms.stuck.total_seconds() for picked in pickups),
         unanswered=len(unanswered),
-        unanswered_since=min(unanswered, default=None),
+        unanswered_since=_moment(min(unanswered, default=None)),
     )
+
+
+def _moment(seconds: int | None) -> float | None:
+    """ClickHouse's 0 is no moment; Dagster's timestamps want floats."""
+    return float(seconds) if seconds else None

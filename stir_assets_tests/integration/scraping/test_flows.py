@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from stir_assets.automation.scraping import flow_check, flow_event, looks
+from stir_assets.core.scheduling.model import Graph, Node
 from stir_assets.core.scraping.flows import FLOWS
 from stir_assets.core.scraping.judge import judge
 from stir_assets.core.scraping.model import FailureClass, FlowFacts, FlowState
@@ -159,6 +161,26 @@ def test_a_flow_that_stops_answering_goes_down_and_a_log_that_stops_freezes_it(l
     assert (
         judge(POSTS, log.facts(NOW + timedelta(hours=20))["fetch_post_comments"]).state is FlowState.HEALTHY
     )
+
+
+def test_what_is_reported_of_a_flow(log: Log) -> None:
+    log.request(30, done=20)
+    log.request(25, "PROCESSING", picked=22)
+    [look] = looks([POSTS], log.facts(), {}, NOW.timestamp())
+    graph = Graph.of(
+        [
+            Node(POSTS.key, managed=False),
+            Node("stir/m", deps=(POSTS.key,)),
+            Node("serving/prod/t", deps=("stir/m",)),
+        ]
+    )
+    event = flow_event(look, graph)
+    assert event.metadata["state"].value == "healthy"
+    assert event.metadata["stir/data_time"].value == seconds(20)
+    assert event.metadata["oldest in work (minutes)"].value == 2.0
+    assert "serving/prod/t" in str(event.metadata["endangers"].value)
+    assert (event.tags or {})["dagster/data_version"] == str(int(seconds(20)))
+    assert flow_check(look).passed
 
 
 def test_requests_from_the_future_are_left_out(log: Log) -> None:
