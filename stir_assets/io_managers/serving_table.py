@@ -8,6 +8,7 @@ progress in the run's log, and which failures are worth a retry.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,19 @@ from stir_assets.publish.publication import Progress, Publication
 from stir_assets.publish.publisher import Publisher
 from stir_assets.publish.staging import S3Staging
 from stir_assets.resources.clickhouse import ClickHouseResource
+
+
+@dataclass(frozen=True)
+class ServedRelation:
+    """The PostgreSQL relation of a serving asset, for a downstream asset that works on it in the database."""
+
+    schema: str
+    table: str
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The quoted, qualified name, for `psycopg.sql`."""
+        return sql.Identifier(self.schema, self.table)
 
 
 class ServingTableIOManager(dg.ConfigurableIOManager):
@@ -72,11 +86,14 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
             )
         context.add_output_metadata(publication_metadata(publication))
 
-    def load_input(self, context: dg.InputContext) -> list[dict[str, Any]]:
-        """The live table's rows, for a downstream asset that wants them in Python."""
+    def load_input(self, context: dg.InputContext) -> "ServedRelation | list[dict[str, Any]]":
+        """What a downstream asset's argument is annotated with: `ServedRelation`, the live table's name to use in
+        SQL of its own, or else its rows as dictionaries."""
         environment, table = context.asset_key.path[-2:]
-        schema = "public" if environment == "prod" else environment
-        query = sql.SQL("select * from {}").format(sql.Identifier(schema, table))
+        relation = ServedRelation("public" if environment == "prod" else environment, table)
+        if context.dagster_type.typing_type is ServedRelation:
+            return relation
+        query = sql.SQL("select * from {}").format(relation.identifier)
         with (
             psycopg.connect(self.postgres_dsn) as connection,
             connection.cursor(row_factory=dict_row) as cursor,
@@ -93,6 +110,10 @@ def publication_metadata(publication: Publication) -> dict[str, Any]:
             columns=[dg.TableColumn(name, kind, description=text) for name, kind, text in publication.columns]
         ),
         "stir/version": publication.version,
+        "stir/publication": publication.sequence,
+        "stir/mode": publication.mode,
+        "stir/way": publication.way,
+        "stir/published_at": dg.MetadataValue.timestamp(publication.published_at),
         "stir/exported_rows": publication.exported_rows,
         "stir/bytes": publication.bytes,
         "stir/staged_bytes": publication.staged_bytes,
@@ -104,6 +125,8 @@ def publication_metadata(publication: Publication) -> dict[str, Any]:
     if publication.previous_rows is not None:
         metadata["stir/previous_rows"] = publication.previous_rows
         metadata["stir/growth"] = publication.growth
+    for action, count in publication.changed_rows.items():
+        metadata[f"stir/rows_{action}"] = count
     for name, count in publication.dropped_rows.items():
         metadata[f"stir/dropped: {name}"] = count
     if publication.warnings:

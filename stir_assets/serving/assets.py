@@ -55,6 +55,12 @@ def build_serving_asset(table: ServingTable, environment: ServingEnvironment) ->
         with clickhouse.client() as client:
             time = data_times.reading(context.instance, client, [context.asset_key]).built(context.asset_key)
         relation = Relation(table.source(environment, clickhouse.database), time, target)
-        yield dg.Output(relation, metadata=data_time_metadata(time))
+        yield dg.Output(
+            relation,
+            metadata={
+                **data_time_metadata(time),
+                "stir/mart": dg.MetadataValue.asset(model_key(table.marts[environment])),
+            },
+        )
 
     return publish

@@ -56,7 +56,9 @@ class ServingTable:
 
     `marts` says from which model each environment is published; `where` is a ClickHouse condition on the mart's
     columns; `select`, when the table is not one row a mart row, a SELECT with `{mart}` in it. `natural_key`
-    identifies a row; a column from `stable_id` of it stays the same from one publication to the next.
+    identifies a row; a column from `stable_id` of it stays the same from one publication to the next. `mode` is how
+    it is published (stir_assets/publish/README.md says when to take which). `allow_mode_change` and
+    `allow_schema_change` are set for the one deployment that changes the mode or the columns of a table in use.
     """
 
     name: str
@@ -72,6 +74,8 @@ class ServingTable:
     primary_key: tuple[str, ...] = ("id",)
     indexes: tuple[Index, ...] = ()
     mode: Mode = "rename"
+    allow_mode_change: bool = False
+    allow_schema_change: bool = False
     guards: Guards = field(default_factory=Guards)
     enrichments: tuple[EnrichmentStep, ...] = ()
     grants: tuple[Grant, ...] = ()
@@ -87,6 +91,8 @@ class ServingTable:
             unique_key=self.natural_key,
             indexes=self.indexes,
             mode=self.mode,
+            allow_mode_change=self.allow_mode_change,
+            allow_schema_change=self.allow_schema_change,
             guards=self.guards,
             enrichments=tuple(_enrichment(step, SCHEMAS[environment]) for step in self.enrichments),
             grants=self.grants,

@@ -38,6 +38,8 @@ table = ServingTable(
     natural_key=("platform", "collection_id", "post_short_code"),
     freshness=within(warn="30m", fail="60m"),
     why="campaign managers watch a report while the campaign runs",
+    # Published every half hour under readers who stay: exports of long reports, replicas. Most rows change each time.
+    mode="pointer",
     columns=(
         stable_id("platform", "collection_id", "post_short_code"),
         text("platform", "INSTAGRAM or YOUTUBE.", null_as=""),

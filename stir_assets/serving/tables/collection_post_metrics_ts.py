@@ -27,6 +27,8 @@ table = ServingTable(
     freshness=within(warn="2h", fail="4h"),
     why="a report's chart has one point a day, and this is the dearest publication: hours are enough",
     where="profile_social_id != ''",
+    # Days that are over do not change, so nearly all of the largest collection table stays as it is.
+    mode="diff",
     columns=(
         stable_id("platform", "collection_type", "collection_id", "post_short_code", "stats_date"),
         text("platform", "INSTAGRAM or YOUTUBE.", null_as=""),
