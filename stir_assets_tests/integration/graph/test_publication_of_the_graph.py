@@ -17,6 +17,7 @@ from stir_assets.build import build_definitions
 from stir_assets.cli.main import cli
 from stir_assets.cli.materialize import RunReport, materialize_selection
 from stir_assets.errors import ConfigError
+from stir_assets.io_managers.serving_table import ServedRelation
 from stir_assets.keys import model_key, serving_key
 from stir_assets.serving.catalog import serving_tables
 from stir_assets_tests.fixtures.warehouse import Platform
@@ -178,3 +179,48 @@ def test_a_model_records_the_newest_event_it_contains(defs: dg.Definitions, ware
         "select toUnixTimestamp(max(updated_at)) from beat_replica.instagram_account where updated_at <= now() + 300"
     ).result_rows[0][0]
     assert data_time_of(event.asset_materialization) == newest
+
+
+def test_hot_tables_are_published_in_the_mode_they_declare(
+    defs: dg.Definitions, published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    again = materialize_selection(
+        defs, 'key:"serving/prod/collection_post_metrics_ts"', on_step=lambda _: None
+    )
+    assert again.problems == []
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(serving_key("prod", "collection_post_metrics_ts"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    metadata = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    assert metadata["stir/mode"] == "diff"
+    assert metadata["stir/way"] == "merge"
+    assert [metadata[f"stir/rows_{action}"] for action in ("inserted", "updated", "deleted")] == [0, 0, 0]
+    assert metadata["stir/growth"] == 1.0
+    kinds = rows(
+        connection,
+        "select relname, relkind::text from pg_class where relnamespace = 'public'::regnamespace "
+        "and relname in ('collection_post_metrics_summary', 'collection_post_metrics_ts') order by 1",
+    )
+    assert kinds == [("collection_post_metrics_summary", "v"), ("collection_post_metrics_ts", "r")]
+
+
+def test_a_downstream_asset_gets_the_relation_or_its_rows(
+    defs: dg.Definitions, published: RunReport, platform: Platform
+) -> None:
+    key = serving_key("prod", "group_metrics")
+
+    @dg.asset(ins={"table": dg.AssetIn(key=key)})
+    def by_name(table: ServedRelation) -> None:
+        assert table == ServedRelation("public", "group_metrics")
+
+    @dg.asset(ins={"table": dg.AssetIn(key=key)})
+    def by_rows(table: list[dict[str, Any]]) -> None:
+        assert len(table) == published.rows["serving/prod/group_metrics"]
+        assert "group_key" in table[0]
+
+    stored = dg.AssetSpec(key).with_io_manager_key("serving_io_manager")
+    resources = {"serving_io_manager": (defs.resources or {})["serving_io_manager"]}
+    assert dg.materialize(
+        [by_name, by_rows, stored], resources=resources, selection=[by_name, by_rows]
+    ).success
