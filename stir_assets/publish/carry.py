@@ -11,9 +11,8 @@ from typing import Any
 
 from psycopg import sql
 
-from stir_assets.publish.carry_sql import BLOCKERS, CAPTURE
+from stir_assets.publish.carry_sql import BLOCKERS, CAPTURE, COLUMN_USERS
 from stir_assets.publish.ddl import versioned
-from stir_assets.publish.errors import PreflightError
 from stir_assets.publish.postgres import Connection, qualified, raw
 
 Captured = dict[str, Any]
@@ -49,6 +48,17 @@ def blocking_objects(connection: Connection, oid: int) -> list[str]:
     return [row[0] for row in connection.execute(BLOCKERS, {"oid": oid}).fetchall()]
 
 
+def column_users(
+    connection: Connection, oid: int, columns: Sequence[str], ours: Sequence[str], *, own_only: bool
+) -> list[str]:
+    """What uses one of `columns` of a relation, apart from indexes and constraints named in `ours`.
+
+    With `own_only`, only what is part of the relation itself: no views and functions that read it.
+    """
+    arguments = {"oid": oid, "columns": list(columns), "ours": list(ours), "own_only": own_only}
+    return [row[0] for row in connection.execute(COLUMN_USERS, arguments).fetchall()]
+
+
 def foreign_owned(captured: Captured) -> list[str]:
     """Views and functions that must be re-created but belong to a role the publisher is not a member of."""
     views = [f"view {v['schema']}.{v['name']} of {v['owner']}" for v in captured["views"] if not v["mine"]]
@@ -66,25 +76,14 @@ class Carrier:
         self.place = qualified(schema, version)
         self.old = captured["table"]["qualified"]
 
-    def check_columns(self, target: str, declared: Sequence[str]) -> None:
-        """Refuse to drop an index or statistic somebody added because its column is no longer declared."""
-        lost = [
-            f"index {index['name']} on {', '.join(index['columns'])}"
-            for index in self.captured["indexes"]
-            if index["name"] not in declared and not self.columns.issuperset(index["columns"] or ())
-        ]
-        if lost:
-            raise PreflightError(
-                target, "the declaration drops columns that indexes of the live table need", lost
-            )
-
     def indexes(
         self, declared: Sequence[str], built: Sequence[str]
     ) -> Iterator[tuple[str, str, list[sql.Composed]]]:
         """Indexes of the live table that nobody declares: (public name, version's name, statements).
 
         `declared` are names declared now or by the previous version (and so ours to drop); `built` the
-        definitions (after USING) that the candidate already has.
+        definitions (after USING) that the candidate already has. An index on a column that the version has not
+        is one that was declared: preflight refused the others.
         """
         for index in self.captured["indexes"]:
             tail = index_tail(index["definition"])

@@ -60,7 +60,10 @@ select jsonb_build_object(
     'comment', pg_catalog.obj_description(i.indexrelid, 'pg_class'),
     'constraint_comment', pg_catalog.obj_description(n.oid, 'pg_constraint'),
     'columns', (select jsonb_agg(a.attname order by a.attnum) from pg_catalog.pg_attribute a
-        where a.attrelid = i.indrelid and a.attnum = any(i.indkey)),
+        where a.attrelid = i.indrelid and (a.attnum = any(i.indkey) or exists (select 1 from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.indexrelid
+                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = i.indrelid
+                and d.refobjsubid = a.attnum))),
     'statistics', (select jsonb_agg(a.attstattarget order by a.attnum) from pg_catalog.pg_attribute a
         where a.attrelid = i.indexrelid)) order by k.relname), '[]')
     from pg_catalog.pg_index i join pg_catalog.pg_class k on k.oid = i.indexrelid
@@ -133,4 +136,21 @@ select 'publication ' || p.pubname || ' with logical slot ' || s.slot_name
                 where m.prpubid = p.oid and m.prrelid = %(oid)s)
             or exists (select 1 from pg_catalog.pg_publication_namespace m join pg_catalog.pg_class k
                 on k.oid = %(oid)s and m.pnnspid = k.relnamespace where m.pnpubid = p.oid))
+"""
+
+# What would have to lose a column's use to live on without the column. NOT NULL and defaults go with their column.
+COLUMN_USERS: LiteralString = """
+select pg_catalog.pg_describe_object(d.classid, d.objid, 0) || ' on column '
+        || string_agg(distinct a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    left join pg_catalog.pg_class k on d.classid = 'pg_catalog.pg_class'::regclass and k.oid = d.objid
+    left join pg_catalog.pg_constraint n on d.classid = 'pg_catalog.pg_constraint'::regclass and n.oid = d.objid
+    where d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = %(oid)s and a.attname = any(%(columns)s)
+        and d.classid <> 'pg_catalog.pg_attrdef'::regclass and n.contype is distinct from 'n'
+        and coalesce(k.relname, n.conname, '') <> all(%(ours)s)
+        and not (%(own_only)s and (d.classid = 'pg_catalog.pg_proc'::regclass or exists (select 1
+            from pg_catalog.pg_rewrite r where r.oid = d.objid and r.ev_class <> d.refobjid
+            and d.classid = 'pg_catalog.pg_rewrite'::regclass)))
+    group by d.classid, d.objid order by 1
 """

@@ -35,7 +35,8 @@ def cut_over(work: Pipeline, plan: Plan, known: TargetRow) -> swap.SwapResult:
             with translated(f"{work.target.name}: carrying a change made meanwhile"):
                 plan.live = live.find(work.connection, work.manifest, work.target)
                 if plan.live is not None:
-                    preflight.check_carry(work.connection, work.target, plan.live, plan.columns)
+                    current = work.manifest.run(known.current) if known.current else None
+                    preflight.check_carry(work.connection, work.target, plan.live, plan.columns, current)
                 build.refresh(work.connection, work.candidate, plan.live)
     raise preflight.PreflightError(
         work.target.name, "what depends on the table keeps changing; publish again"

@@ -13,7 +13,7 @@ from stir_assets.publish import cutover, ddl, enrich, guards, preflight, swap
 from stir_assets.publish.errors import PostgresRefused, PreflightError, Refused
 from stir_assets.publish.export import Exporter
 from stir_assets.publish.load import Loaded, Progress, copy_slices
-from stir_assets.publish.manifest import TargetRow
+from stir_assets.publish.manifest import RunRow, TargetRow
 from stir_assets.publish.modes import merge
 from stir_assets.publish.modes.merge import Merge, companion
 from stir_assets.publish.postgres import connect, qualified
@@ -162,11 +162,11 @@ def keep_undo(private: str, version: str, rows: int, key: tuple[str, ...]) -> sq
     ).format(sql.Identifier(private), sql.Literal(rows), sql.Literal(list(key)), sql.Literal(version))
 
 
-def check_swap(work: Pipeline, plan: Plan) -> None:
+def check_swap(work: Pipeline, plan: Plan, before: RunRow | None) -> None:
     """The table must be swapped after all: refuse where that would leave something behind."""
     assert plan.live is not None  # noqa: S101 - it was compared with
     try:
-        preflight.check_carry(work.connection, work.target, plan.live, plan.columns)
+        preflight.check_carry(work.connection, work.target, plan.live, plan.columns, before)
     except PreflightError as error:
         raise PreflightError(
             work.target.name,

@@ -132,7 +132,7 @@ class Pipeline:
         reason = scope.why_swap(target, was, run, columns, bool(warnings))
         chosen = scope.choose(target, self.source, run, reason)
         if was is not None and chosen.way == "swap":
-            preflight.check_carry(connection, target, was, columns)
+            preflight.check_carry(connection, target, was, columns, run)
         elif was is not None:
             preflight.check_merge(connection, target, was)
         expressions, kinds = preflight.plan_export(
@@ -174,7 +174,7 @@ class Pipeline:
         if plan.scope.way != "swap":
             merged = merging.merge_in(self, plan, known, plan.scope, previous_rows or 0)
             if merged is None:
-                merging.check_swap(self, plan)
+                merging.check_swap(self, plan, before)
             if merged is None and delta:
                 return None
             if merged is None:

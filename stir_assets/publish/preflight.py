@@ -15,7 +15,7 @@ from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.clickhouse_types import parse_type
 from stir_assets.publish.errors import ContractError, ExportFailed, PreflightError
 from stir_assets.publish.live import Live
-from stir_assets.publish.manifest import TargetRow
+from stir_assets.publish.manifest import RunRow, TargetRow
 from stir_assets.publish.modes import merge
 from stir_assets.publish.modes.script import keeps_view
 from stir_assets.publish.postgres import Connection, translate, translated
@@ -184,9 +184,16 @@ def check_managed(target: Target, live: Live, known: TargetRow) -> None:
 
 
 def check_carry(
-    connection: Connection, target: Target, live: Live, columns: tuple[tuple[str, str], ...]
+    connection: Connection,
+    target: Target,
+    live: Live,
+    columns: tuple[tuple[str, str], ...],
+    current: RunRow | None,
 ) -> None:
-    """Refuse dependents a swap cannot carry. The only one who loses is the publication, not the dependents."""
+    """Refuse dependents a swap cannot carry. The only one who loses is the publication, not the dependents.
+
+    `columns` are those of the version to come, `current` the publication that is live.
+    """
     in_place = keeps_view(target, live, columns)
     objects = [*live.strays]
     for oid in {live.rows_oid} if in_place else {oid for oid, _ in live.marks}:
@@ -203,6 +210,7 @@ def check_carry(
             "with mode 'diff'",
             objects,
         )
+    _check_gone_columns(connection, target, live, columns, current)
     foreign = [] if in_place else carry.foreign_owned(live.captured)
     if foreign:
         raise PreflightError(
@@ -212,6 +220,32 @@ def check_carry(
         raise PreflightError(
             target.name,
             f"the table belongs to {live.captured['table']['owner']}; grant that role to the publishing one",
+        )
+
+
+def _check_gone_columns(
+    connection: Connection,
+    target: Target,
+    live: Live,
+    columns: tuple[tuple[str, str], ...],
+    current: RunRow | None,
+) -> None:
+    """Refuse to drop a column that something uses which is not declared, and so not ours to drop."""
+    gone = [name for name, *_ in live.columns if name not in dict(columns)]
+    if not gone:
+        return
+    names = current.names if current else {}
+    ours = {*(built.name for built in ddl.indexes(target)), *names.get("declared", ())}
+    ours |= {own for public, own in names.get("indexes", {}).items() if public in ours}
+    objects = carry.column_users(connection, live.rows_oid, gone, list(ours), own_only=live.is_pointer)
+    if live.is_pointer:
+        objects += carry.column_users(connection, live.oid, gone, [], own_only=False)
+    if objects:
+        raise PreflightError(
+            target.name,
+            f"column {', '.join(gone)} would go, and with it what uses it and is not declared; drop these objects "
+            "yourself, or keep the column",
+            objects,
         )
 
 

@@ -103,7 +103,8 @@ class _Rollback:
         """The way back from a swap: the table that was kept, with what hangs off the live one now."""
         target, private, stored = self._target(), self.config.private_schema, self.back.names
         columns = tuple((column, kind) for column, kind, _ in self.columns)
-        preflight.check_carry(self.connection, target, was, columns)
+        current = self.manifest.run(self._current)
+        preflight.check_carry(self.connection, target, was, columns, current)
         candidate = Candidate(
             target,
             private,
