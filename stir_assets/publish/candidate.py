@@ -11,6 +11,7 @@ from psycopg import sql
 
 from stir_assets.publish import ddl, enrich
 from stir_assets.publish.carry import Carrier, index_tail
+from stir_assets.publish.checksum import Checksum
 from stir_assets.publish.errors import IncompleteExport, Refused
 from stir_assets.publish.export import Exporter
 from stir_assets.publish.live import Live
@@ -48,10 +49,11 @@ def load(
     dsn: str,
     types: dict[str, str],
     progress: Progress,
+    checksum: Checksum | None,
 ) -> Loaded:
     """Fill the version; one transaction creates it and copies into it, so a failure leaves nothing.
 
-    Returns what was copied from staging.
+    Returns what was copied from staging. Raises `Refused` when the loaded rows do not have the `checksum`.
     """
     target = candidate.target
     exported = [column.name for column in target.exported]
@@ -64,9 +66,11 @@ def load(
                 target=target.name, types=types, frozen=True, progress=progress,
             )  # fmt: skip
         candidate.rows = loaded.rows
+        if checksum is not None:
+            checksum.check(connection, candidate.place, candidate.label)
         return loaded
     with connect(dsn, f"stir-publish-enrich:{candidate.version}") as side:
-        return _load_enriched(connection, side, candidate, exporter, exported, types, progress)
+        return _load_enriched(connection, side, candidate, exporter, exported, types, progress, checksum)
 
 
 def _load_enriched(
@@ -77,6 +81,7 @@ def _load_enriched(
     exported: list[str],
     types: dict[str, str],
     progress: Progress,
+    checksum: Checksum | None,
 ) -> Loaded:
     """Load and enrich in a temporary table of a side session (gone with it), then copy across, frozen."""
     target = candidate.target
@@ -94,9 +99,16 @@ def _load_enriched(
             frozen=False,
             progress=progress,
         )
+    names = [column.name for column in target.columns]
+    if checksum is not None:
+        try:
+            checksum.check(side, temporary, candidate.label)
+        except Refused:  # the table ends with its session, and these rows are to be looked at
+            candidate.rows = loaded.rows
+            take_over(side, temporary, connection, candidate, names)
+            raise
     candidate.dropped = enrich.enrich(side, target, temporary, loaded.rows)
     candidate.rows = loaded.rows - sum(candidate.dropped.values())
-    names = [column.name for column in target.columns]
     take_over(side, temporary, connection, candidate, names, lambda: progress(loaded))
     return loaded
 
@@ -222,7 +234,7 @@ def _checks(connection: Connection, candidate: Candidate) -> frozenset[str]:
 
 
 def carrier(candidate: Candidate, live: Live | None) -> Carrier | None:
-    """The carrier from the live relation to the candidate; refuses to lose somebody's index."""
+    """The carrier from the live relation to the candidate, None for a first publication."""
     if live is None:
         return None
     names = [column.name for column in candidate.target.columns]

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from stir_assets.publish import candidate as build
 from stir_assets.publish import cutover, ddl, enrich, guards, preflight, swap
+from stir_assets.publish.checksum import Checksum
 from stir_assets.publish.errors import PostgresRefused, PreflightError, Refused
 from stir_assets.publish.export import Exporter
 from stir_assets.publish.load import Loaded, Progress, copy_slices
@@ -32,7 +33,14 @@ class Merged:
     result: swap.SwapResult
 
 
-def stage(work: Pipeline, plan: Plan, exporter: Exporter, scope: Scope, progress: Progress) -> Loaded:
+def stage(
+    work: Pipeline,
+    plan: Plan,
+    exporter: Exporter,
+    scope: Scope,
+    progress: Progress,
+    checksum: Checksum | None,
+) -> Loaded:
     """Load the export into an unlogged table of the private schema, keyed and enriched."""
     target, connection, private = work.target, work.connection, work.config.private_schema
     name = companion(work.version, merge.STAGING)
@@ -50,6 +58,8 @@ def stage(work: Pipeline, plan: Plan, exporter: Exporter, scope: Scope, progress
             connection, exporter, place, columns,
             target=target.name, types=plan.clickhouse_types, frozen=False, progress=progress,
         )  # fmt: skip
+    if checksum is not None:
+        checksum.check(connection, place, f"{private}.{name}")
     _make_key(work, place, private, name)
     work.candidate.dropped = enrich.enrich(connection, target, place, loaded.rows)
     work.candidate.rows = loaded.rows - sum(work.candidate.dropped.values())

@@ -13,6 +13,7 @@ from psycopg import pq, sql
 from stir_assets.publish import candidate as build
 from stir_assets.publish import ddl, guards, janitor, live, lock, merging, preflight, scope, snapshot
 from stir_assets.publish.candidate import Candidate
+from stir_assets.publish.checksum import Checksum, of_snapshot
 from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.config import PublisherConfig
 from stir_assets.publish.cutover import cut_over, published_at
@@ -266,19 +267,25 @@ class Pipeline:
             settings=self.config.export_settings,
             workers=self.config.export_workers,
         )
+        checksum: Checksum | None = None
+        if self.target.guards.checksum:
+            with self.phase("checksum", "summing the snapshot"):
+                checksum = of_snapshot(self.clickhouse, self.target, frozen, plan.expressions)
         with self.phase("load", f"exporting and loading {exported} rows in {len(parts)} slices"):
             self.manifest.update(self.version, state="loading")
             exporter.start()
             try:
-                loaded = self._fill(plan, exporter, self._load_progress(exported))
+                loaded = self._fill(plan, exporter, self._load_progress(exported), checksum)
             finally:
                 exporter.stop()
         snapshot.check_total(exported, loaded.rows, self.target.name)
         return loaded
 
-    def _fill(self, plan: Plan, exporter: Exporter, progress: LoadProgress) -> Loaded:
+    def _fill(
+        self, plan: Plan, exporter: Exporter, progress: LoadProgress, checksum: Checksum | None
+    ) -> Loaded:
         if plan.scope.way != "swap":
-            return merging.stage(self, plan, exporter, plan.scope, progress)
+            return merging.stage(self, plan, exporter, plan.scope, progress, checksum)
         return build.load(
             self.connection,
             self.candidate,
@@ -286,6 +293,7 @@ class Pipeline:
             dsn=self.config.dsn,
             types=plan.clickhouse_types,
             progress=progress,
+            checksum=checksum,
         )
 
     def _load_progress(self, total: int):

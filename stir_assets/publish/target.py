@@ -69,7 +69,13 @@ class SqlCheck:
 
 @dataclass(frozen=True)
 class Guards:
-    """When a publication is refused. `max_shrink` 0.3: fewer than 70 % of the live rows; `warn_growth`: a factor."""
+    """When a publication is refused. `max_shrink` 0.3: fewer than 70 % of the live rows; `warn_growth`: a factor.
+
+    `checksum` compares aggregates of every column, in ClickHouse over the frozen snapshot and in PostgreSQL over the
+    loaded rows before any enrichment (`stir_assets.publish.checksum` says which). It costs one more read of all
+    exported columns in ClickHouse and one sequential scan with an MD5 of every text in PostgreSQL. An expression that
+    is not a function of the row (`rand()`, `now()`) always differs. With mode 'upsert' the rows of the delta are compared.
+    """
 
     min_rows: int = 1
     max_shrink: float = 0.3
