@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stir_assets.core.freshness import within
-from stir_assets.serving.declaration import Column, ServingTable, double, stable_id, text
+from stir_assets.serving.declaration import Column, Guards, ServingTable, double, stable_id, text
 
 _AVERAGES = {
     "group_avg_likes": "Likes a post.",
@@ -53,6 +53,7 @@ table = ServingTable(
     natural_key=("group_key",),
     freshness=within(warn="2h", fail="4h"),
     why="account pages compare a profile, refreshed every two hours, with its group",
+    guards=Guards(checksum=True),
     columns=(
         stable_id("group_key"),
         text("group_key", "Platform, category, language and follower group.", null_as=""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stir_assets.core.freshness import daily_by
 from stir_assets.serving.declaration import (
     Column,
+    Guards,
     Index,
     ServingTable,
     bigint,
@@ -71,6 +72,7 @@ table = ServingTable(
         enriched("audience_age", "jsonb", "Audience by age, from the account."),
         enriched("search_phrase", "text", "Text the application searches in."),
     ),
+    guards=Guards(checksum=True),
     indexes=(
         Index(("month", "platform", "platform_profile_id")),
         Index(("month", "platform", "followers_change_rank", "id")),
