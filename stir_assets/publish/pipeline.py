@@ -28,7 +28,7 @@ from stir_assets.publish.preflight import Plan
 from stir_assets.publish.publication import OnProgress, Progress, Publication
 from stir_assets.publish.snapshot import Slice, Snapshot
 from stir_assets.publish.staging import remove_folder
-from stir_assets.publish.swap import SwapResult
+from stir_assets.publish.swap import SwapResult, end_session
 from stir_assets.publish.target import TableSource, Target
 
 
@@ -361,15 +361,23 @@ class Pipeline:
         """Take back everything of this attempt. Never raises, so that the reason stays the one reported."""
         keep = isinstance(error, Refused) and error.candidate is not None
         state = "rejected" if isinstance(error, Refused) else "aborted"
+        if not isinstance(
+            error, Exception
+        ):  # cancelled, perhaps while ClickHouse was still writing the snapshot
+            self.clickhouse.kill([f"{self.token}-snapshot"])
         with suppress(Exception):
             snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token)
         with suppress(Exception):
             remove_folder(self.config.staging, self._folder())
         with suppress(Exception):
+            pid = None
             if self.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
+                pid = self.connection.info.backend_pid if not self.connection.closed else None
                 self.connection.close()
             if self.connection.closed:
                 with connect(self.config.dsn, f"stir-publish-undo:{self.version}") as fresh:
+                    if pid is not None:  # its statement may still run, and would swap what is taken back here
+                        end_session(fresh, pid)
                     self._undo_postgres(fresh, state, error, keep)
             else:
                 self._undo_postgres(self.connection, state, error, keep)

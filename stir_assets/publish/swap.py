@@ -133,17 +133,22 @@ def committed(dsn: str, schema: str, public_schema: str, target: str, version: s
     while True:
         try:
             with connect(dsn, f"stir-publish-outcome:{version}") as fresh:
-                fresh.execute(
-                    "select pg_catalog.pg_terminate_backend(pid, 10000) from pg_catalog.pg_stat_activity "
-                    "where pid = %s and application_name like 'stir-publish%%'",
-                    (pid,),
-                )
+                end_session(fresh, pid)
                 row = Manifest(fresh, schema, public_schema).target(target)
                 return row is not None and row.current == version
         except (PostgresUnavailable, psycopg.OperationalError):
             if time.monotonic() > until:
                 raise
             time.sleep(0.5)
+
+
+def end_session(fresh: Connection, pid: int) -> None:
+    """End a session of a publication that nobody listens to any more, and wait until it is gone."""
+    fresh.execute(
+        "select pg_catalog.pg_terminate_backend(pid, 10000) from pg_catalog.pg_stat_activity "
+        "where pid = %s and application_name like 'stir-publish%%'",
+        (pid,),
+    )
 
 
 def _attempt(connection: Connection, target: str, statements: Sequence[sql.Composable], wait: float) -> None:

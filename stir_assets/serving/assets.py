@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of the op at run time.
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -16,7 +17,25 @@ from stir_assets.resources.clickhouse import ClickHouseResource
 from stir_assets.serving.declaration import SCHEMAS, ServingEnvironment, ServingTable
 
 POOL = "postgres"
-RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+class FailureRetryPolicy(dg.RetryPolicy):
+    """Retries what failed, never what was cancelled.
+
+    With any other policy Dagster takes an interrupt for one more failure: the cancelled publication starts again.
+    """
+
+    def calculate_delay(self, attempt_num: int) -> float:
+        """Seconds before attempt `attempt_num`. Raises the interrupt that is being handled, if one is."""
+        reason = sys.exc_info()[1]
+        if isinstance(reason, (KeyboardInterrupt, dg.DagsterExecutionInterruptedError)):
+            raise reason
+        return super().calculate_delay(attempt_num)
+
+
+RETRY = FailureRetryPolicy(
+    max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
 
 
 def build_serving_assets(tables: Sequence[ServingTable]) -> list[dg.AssetsDefinition]:
