@@ -14,6 +14,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from stir_assets.automation.freshness_checks import FRESHNESS
 from stir_assets.errors import ConfigError, PermanentError
 
 
@@ -55,7 +56,9 @@ def materialize_selection(
     """
     with _quiet():
         keys = _resolve(defs, selection)
-        job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
+        job = defs.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=keys, asset_check_selection=_checks(defs, keys)
+        )
     with dg.DagsterInstance.get() as instance, _quiet():
         _wait_for_others(instance, keys, on_wait)
         run = instance.create_run_for_job(
@@ -103,6 +106,12 @@ def _resolve(defs: dg.Definitions, selection: str) -> set[dg.AssetKey]:
         what = "only assets that Stir does not build" if chosen else "no asset"
         raise ConfigError(f"the selection {selection!r} matches {what}; `stir freshness` lists all of them")
     return set(keys)
+
+
+def _checks(defs: dg.Definitions, keys: set[dg.AssetKey]) -> set[dg.AssetCheckKey]:
+    """The checks of what is built. Not `freshness`, which says how old the data are, not what the run did."""
+    graph = defs.resolve_asset_graph()
+    return {check for key in keys for check in graph.get(key).check_keys if check.name != FRESHNESS}
 
 
 def _note(event: dg.DagsterEvent, report: RunReport, total: int, on_step: Callable[[Step], None]) -> None:
