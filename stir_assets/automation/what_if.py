@@ -20,8 +20,8 @@ START = datetime(2030, 1, 7, tzinfo=UTC)
 _WARM_UP = timedelta(days=1)
 _STREAM = timedelta(hours=1)
 _HEAVY = frozenset({"dbt_daily", "dbt_weekly"})
-# Seconds of work to start a run, measured on 2 cores: the cron tiers called dbt's command line (imports and a
-# partial parse before the first query), Stir forks a process that has both behind it.
+# Seconds of work to start a run. The cron tiers called dbt's command line: imports and a partial parse before the
+# first query, measured on 2 cores. Stir forks a process that has both behind it; its figure is an estimate.
 CRON_START_UP = 5.3
 STIR_START_UP = 1.5
 
