@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -135,8 +134,7 @@ def test_07_a_killed_backend_restarts_the_server_and_the_live_table_is_whole(
 
         def kill(progress: Progress, phase: str = phase) -> None:
             if progress.phase == phase:
-                os.kill(backend_of_the_publisher(fragile.dsn), signal.SIGKILL)
-                cluster.wait()
+                cluster.kill_backend(backend_of_the_publisher(fragile.dsn))
 
         with pytest.raises(TransientError):
             fragile.publish(on_progress=kill)
@@ -170,9 +168,8 @@ def test_07_a_backend_killed_inside_the_swap_and_a_crash_right_after_one(
     reader.execute("select 1 from public.board limit 1")
     work.start()
     wait_for(lambda: waiting_for_lock(cluster.dsn))
-    os.kill(backend_of_the_publisher(cluster.dsn), signal.SIGKILL)
+    cluster.kill_backend(backend_of_the_publisher(cluster.dsn))
     work.join()
-    cluster.wait()
     reader.close()
     assert isinstance(failures[0], PostgresUnavailable)
     assert fragile.live() == (1000, 1, 1)
