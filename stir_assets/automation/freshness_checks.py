@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from stir_assets.automation.check_results import as_result
 from stir_assets.automation.freshness import blame_words, lag_words, observe_platform
 from stir_assets.core.scheduling.model import Graph
 from stir_assets.core.scheduling.report import AssetFreshness, Freshness
@@ -67,14 +68,6 @@ def build_freshness_checks(graph: Graph, named: Mapping[str, str]) -> dg.AssetCh
         wanted = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
         for asset in observe_platform(context.instance, graph).assets:
             if asset.key in wanted:
-                found = freshness_evaluation(asset)
-                yield dg.AssetCheckResult(
-                    asset_key=found.asset_key,
-                    check_name=found.check_name,
-                    passed=found.passed,
-                    severity=found.severity,
-                    description=found.description,
-                    metadata=found.metadata,
-                )
+                yield as_result(freshness_evaluation(asset))
 
     return check

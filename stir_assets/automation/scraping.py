@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from stir_assets.automation.check_results import as_result
 from stir_assets.automation.graph import graph_of
 from stir_assets.core.durations import format_duration
 from stir_assets.core.endangered import Endangered, endangered_by
@@ -219,15 +220,7 @@ def build_flow_checks(flows: Sequence[FlowTerms] = FLOWS) -> dg.AssetChecksDefin
             facts = read_flows(client, flows, now)
         for look in looks(flows, facts, {}, now):
             if look.terms.key in wanted:
-                found = flow_check(look)
-                yield dg.AssetCheckResult(
-                    asset_key=found.asset_key,
-                    check_name=found.check_name,
-                    passed=found.passed,
-                    severity=found.severity,
-                    description=found.description,
-                    metadata=found.metadata,
-                )
+                yield as_result(flow_check(look))
 
     return check
 
