@@ -19,7 +19,7 @@ from stir_assets.automation.report_sensor import report_sensor
 from stir_assets.automation.scraping import build_flow_checks, fed_by_flows, flow_sensor, flow_specs
 from stir_assets.automation.sensors import freshness_sensor
 from stir_assets.automation.source_health import build_source_checks, source_health_sensor
-from stir_assets.automation.source_sensor import source_sensor
+from stir_assets.automation.source_watch import SourceWatch
 from stir_assets.core.source_health.terms import watch_terms
 from stir_assets.core.source_tables import load_source_tables
 from stir_assets.dbt.assets import build_dbt_assets
@@ -70,8 +70,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, Any] | None
             build_freshness_checks(graph, named_checks),
         ],
         sensors=[
-            source_sensor([spec.key.to_user_string() for spec in sources], event_columns),
-            freshness_sensor(),
+            freshness_sensor(SourceWatch([spec.key.to_user_string() for spec in sources], event_columns)),
             flow_sensor(),
             source_health_sensor(watched),
             report_sensor(named_checks),

@@ -7,74 +7,20 @@ a sensor on the code server (sensors.py); any other sensor silently ignores them
 
 from __future__ import annotations
 
-import threading
 import weakref
-from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.storage.event_log.base import AssetRecord
 
-from stir_assets.automation.durations import Durations
-from stir_assets.automation.graph import graph_of
-from stir_assets.automation.state import Snapshot, read_state
-from stir_assets.core.scheduling.model import Decision, Graph, Plan, Policy, Verdict
-from stir_assets.core.scheduling.planner import plan
+from stir_assets.automation.decide import POLICY, Tick
+from stir_assets.core.scheduling.model import Decision, Verdict
 
-POLICY = Policy()
-
-
-@dataclass(frozen=True)
-class Tick:
-    """One tick's decisions and what they were made from."""
-
-    now: float
-    graph: Graph
-    snapshot: Snapshot
-    plan: Plan
-
-
-_lock = threading.Lock()
 _ticks: weakref.WeakKeyDictionary[AssetGraphView, Tick] = weakref.WeakKeyDictionary()
-_graphs: weakref.WeakKeyDictionary[BaseAssetGraph, tuple[Graph, dict[str, str]]] = weakref.WeakKeyDictionary()
-_durations: weakref.WeakKeyDictionary[dg.DagsterInstance, Durations] = weakref.WeakKeyDictionary()
 
 
-def tick_of(view: AssetGraphView) -> Tick:
-    """The tick's plan, made when the first leaf asks. Every asset of a tick shares one view."""
-    with _lock:
-        if view not in _ticks:
-            _ticks[view] = _decide(view)
-        return _ticks[view]
-
-
-def _decide(view: AssetGraphView) -> Tick:
-    assets = view.asset_graph
-    if assets not in _graphs:
-        _graphs[assets] = graph_of(assets), steps_of(assets)
-    graph, steps = _graphs[assets]
-    keys = [dg.AssetKey.from_user_string(key) for key in graph.nodes]
-    now = view.effective_dt.timestamp()
-    snapshot = read_state(
-        view.instance,
-        graph,
-        AssetRecord.blocking_get_many(view, keys),
-        now=now,
-        steps=steps,
-        durations=_durations.setdefault(view.instance, Durations()),
-    )
-    return Tick(now, graph, snapshot, plan(now, graph, snapshot.state, POLICY))
-
-
-def steps_of(assets: BaseAssetGraph) -> dict[str, str]:
-    """The step that builds each asset, where the definitions are at hand."""
-    found = {}
-    for node in assets.asset_nodes:
-        definition = getattr(node, "assets_def", None)
-        if definition is not None and definition.is_executable:
-            found[node.key.to_user_string()] = definition.node_def.name
-    return found
+def decided(view: AssetGraphView, tick: Tick) -> None:
+    """Makes `tick` what the leaves read in an evaluation. Every asset of one evaluation shares its view."""
+    _ticks[view] = tick
 
 
 class PlanLeaf(dg.AutomationCondition):
@@ -100,7 +46,12 @@ class PlanLeaf(dg.AutomationCondition):
         return decision.verdict in self.verdicts
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
-        decision = tick_of(context.asset_graph_view).plan.decisions.get(context.key.to_user_string())
+        tick = _ticks.get(context.asset_graph_view)
+        if tick is None:
+            raise dg.DagsterInvariantViolationError(
+                "freshness conditions are evaluated by the freshness sensor"
+            )
+        decision = tick.plan.decisions.get(context.key.to_user_string())
         if decision is None or not self.holds(decision):
             return dg.AutomationResult(context, true_subset=context.get_empty_subset())
         return dg.AutomationResult(context, true_subset=context.candidate_subset)

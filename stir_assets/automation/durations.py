@@ -23,6 +23,7 @@ class Durations:
         self._seconds: dict[str, deque[float]] = {}
         self._seen: dict[str, int] = {}
         self._unread: dict[str, None] = {}
+        self._medians: dict[str, float] | None = None
 
     def learn(
         self, instance: dg.DagsterInstance, events: Mapping[str, dg.EventLogRecord], keys: Iterable[str]
@@ -36,6 +37,10 @@ class Durations:
             if record.storage_id != self._seen[key]:
                 self._seen[key] = record.storage_id
                 self._add(key, record)
+        self.read_some(instance)
+
+    def read_some(self, instance: dg.DagsterInstance) -> None:
+        """The history of a few assets not looked at yet."""
         for key in list(self._unread)[:_READ_A_TICK]:
             del self._unread[key]
             self.read_history(instance, key)
@@ -44,13 +49,16 @@ class Durations:
         """The last few run times of one asset: one query."""
         found = instance.fetch_materializations(dg.AssetKey.from_user_string(key), limit=KEPT).records
         self._seconds.pop(key, None)
+        self._medians = None
         for record in reversed(found):
             self._add(key, record)
             self._seen[key] = record.storage_id
 
     def medians(self) -> dict[str, float]:
-        """Seconds by asset, of those that were measured."""
-        return {key: median(values) for key, values in self._seconds.items() if values}
+        """Seconds by asset, of those that were measured; the same object until one was measured anew."""
+        if self._medians is None:
+            self._medians = {key: median(values) for key, values in self._seconds.items() if values}
+        return self._medians
 
     def _add(self, key: str, record: dg.EventLogRecord) -> None:
         materialization = record.asset_materialization
@@ -59,6 +67,7 @@ class Durations:
             return
         seconds = measured_seconds(materialization)
         if seconds is not None:
+            self._medians = None
             self._seconds.setdefault(key, deque(maxlen=KEPT)).append(seconds)
 
 

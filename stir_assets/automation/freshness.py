@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from stir_assets.automation.condition import POLICY
+from stir_assets.automation.decide import POLICY
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.state import asset_records, read_state
 from stir_assets.core.durations import format_duration

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from stir_assets.automation.condition import Tick
+from stir_assets.automation.decide import Tick
 from stir_assets.automation.state import BUILT_AT, REPEATS
 from stir_assets.core.freshness import FreshnessTerms, WindowTerms
 

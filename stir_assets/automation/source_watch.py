@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from stir_assets.automation.data_times import FUTURE_ALLOWED_SECONDS, data_time_metadata
 
+DATA_VERSION = "dagster/data_version"
 # Block numbers only grow with inserts, and merges keep them; a mutation is the fifth part of a part's name.
 # A merge alone therefore is no news.
 _PARTS = """
@@ -82,6 +83,42 @@ def look(
     return result
 
 
+class SourceWatch:
+    """Looks at `sources` (`schema/table`) again and again; `event_columns` dates those that have one.
+
+    What it saw last is kept in memory. A new process goes by the versions that were recorded, so that a restart
+    reports nothing twice.
+    """
+
+    def __init__(self, sources: Sequence[str], event_columns: Mapping[str, str]) -> None:
+        self._sources, self._event_columns = list(sources), dict(event_columns)
+        self._seen: dict[str, Seen] | None = None
+
+    def report(self, client: Client, instance: dg.DagsterInstance) -> list[str]:
+        """Reports each source that changed as an event of its asset; which ones."""
+        now = look(client, self._sources, self._event_columns, self._seen or {})
+        if self._seen is None:
+            known = self._recorded(instance)
+            changed = sorted(key for key, seen in now.items() if known.get(key) != seen.version)
+        else:
+            changed = changes(self._seen, now)
+        for key in changed:
+            instance.report_runless_asset_event(event_of(key, now[key]))
+        # Only now: what could not be reported is still news at the next look.
+        self._seen = now
+        return changed
+
+    def _recorded(self, instance: dg.DagsterInstance) -> dict[str, str]:
+        keys = [dg.AssetKey.from_user_string(key) for key in self._sources]
+        found = {}
+        for record in instance.get_asset_records(keys):
+            last = record.asset_entry.last_materialization_record
+            if last is not None and last.asset_materialization is not None:
+                tags = last.asset_materialization.tags or {}
+                found[record.asset_entry.asset_key.to_user_string()] = tags.get(DATA_VERSION, "")
+        return found
+
+
 def changes(before: Mapping[str, Seen], now: Mapping[str, Seen]) -> list[str]:
     """Sources whose data is not what it was, by name."""
     return sorted(
@@ -97,7 +134,7 @@ def event_of(key: str, seen: Seen) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey.from_user_string(key),
         metadata={"dagster/row_count": seen.rows, **data_time_metadata(seen.newest)},
-        tags={"dagster/data_version": seen.version},
+        tags={DATA_VERSION: seen.version},
     )
 
 

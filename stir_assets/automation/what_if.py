@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from stir_assets.automation.condition import POLICY
+from stir_assets.automation.decide import POLICY
 from stir_assets.automation.graph import EVENT_TIME, graph_of
 from stir_assets.core.freshness import WindowTerms
 from stir_assets.core.scheduling.cron_tiers import CRON_TIERS, Cron

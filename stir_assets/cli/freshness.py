@@ -93,7 +93,7 @@ def _connect() -> tuple[Any, Any]:
 
 
 def _check(graph: Any, instance: Any, as_json: bool) -> None:
-    from stir_assets.automation.condition import POLICY
+    from stir_assets.automation.decide import POLICY
     from stir_assets.automation.durations import Durations
     from stir_assets.core.scheduling.feasibility import impossible_promises
 

@@ -14,7 +14,7 @@ from stir_assets.automation.alerts.failures import failure_details
 from stir_assets.automation.alerts.findings import FlowStanding, Situation, SourceProblem, findings_of
 from stir_assets.automation.alerts.page import page_event
 from stir_assets.automation.alerts.store import load_memory, save_memory
-from stir_assets.automation.condition import POLICY, steps_of
+from stir_assets.automation.decide import POLICY, steps_of
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.freshness import Clock, Platform, observe_platform, wall_clock
 from stir_assets.automation.graph import graph_of

@@ -208,7 +208,7 @@ class State:
 class Policy:
     """Knobs of the planner, each in seconds or a count, with the reason for its default."""
 
-    poll: float = 15.0
+    poll: float = 5.0
     """Time between two ticks: a decision may come this much late."""
     overhead: float = 5.0
     """From a decision to the first query, on the warm path."""

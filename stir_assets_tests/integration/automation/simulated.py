@@ -42,7 +42,7 @@ def asset(
 
     @dg.asset(
         name=name,
-        deps=[dg.AssetKey(dep) for dep in deps],
+        deps=[dg.AssetKey.from_user_string(dep) for dep in deps],
         group_name=group,
         metadata={**terms_metadata(terms, freshness), **(metadata or {})},
         freshness_policy=freshness_policy(terms) if terms else None,
@@ -51,7 +51,10 @@ def asset(
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         if broken and name in broken:
             raise RuntimeError(f"{name} is broken")
-        read = [context.instance.get_latest_materialization_event(dg.AssetKey(dep)) for dep in deps]
+        read = [
+            context.instance.get_latest_materialization_event(dg.AssetKey.from_user_string(dep))
+            for dep in deps
+        ]
         times = [time for event in read if event and (time := data_time_of(event.asset_materialization))]
         return dg.MaterializeResult(
             metadata={"stir/seconds": seconds, **data_time_metadata(min(times, default=None))}

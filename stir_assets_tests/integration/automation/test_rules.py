@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stir_assets.automation.condition import POLICY, freshness_driven
+from stir_assets.automation.condition import freshness_driven
+from stir_assets.automation.decide import POLICY
 from stir_assets.automation.graph import terms_metadata
 from stir_assets.core.freshness import parse_terms
 from stir_assets_tests.integration.automation.simulated import START, TICK, World, asset
@@ -339,6 +340,18 @@ def test_the_automation_tab_names_the_leaf_that_decided() -> None:
     assert root.true_subset.is_empty
     # Negated: true means that it holds the asset back.
     assert leaves["InProgress"]
+
+
+def test_a_tick_evaluates_only_what_is_decided_otherwise_than_before() -> None:
+    world = started()
+    world.tick()
+    world.tick()
+    assert world.evaluations == []
+    world.now += 20 * MINUTE
+    world.tick()
+    assert {found.key.to_user_string() for found in world.evaluations} == {"staging", "mart"}
+    world.tick()
+    assert world.evaluations == []
 
 
 def _leaves(evaluation: Any) -> Iterator[Any]:

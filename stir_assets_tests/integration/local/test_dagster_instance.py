@@ -64,7 +64,7 @@ def test_output_goes_to_s3_when_a_bucket_is_named(
 
 def test_queue_and_freshness_are_set(instance: DagsterInstance) -> None:
     settings = yaml.safe_load((REPO_ROOT / "dagster.yaml").read_text())
-    assert settings["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+    assert settings["storage"]["custom"]["config"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
     queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
     assert 4 <= queue.max_concurrent_runs <= 8
