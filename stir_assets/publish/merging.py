@@ -97,7 +97,7 @@ def merge_in(work: Pipeline, plan: Plan, known: TargetRow, scope: Scope, previou
     with work.phase("compare", "comparing with the live rows"):
         changed = _compare(work, into, whole=whole)
     total = sum(changed.values())
-    if total > target.max_changed * previous_rows:
+    if target.max_changed < 1 and total > target.max_changed * previous_rows:
         work.warnings.append(
             f"swapped, not merged: {total} of {previous_rows} rows differ, more than {target.max_changed:.0%}"
         )
@@ -180,7 +180,9 @@ def check_swap(work: Pipeline, plan: Plan, before: RunRow | None) -> None:
     except PreflightError as error:
         raise PreflightError(
             work.target.name,
-            f"the rows cannot be merged ({work.warnings[-1]}), and a swap is not possible either: {error.message}",
+            f"the rows cannot be merged ({work.warnings[-1]}), and a swap would leave behind what depends on the "
+            "identity of the table; allow the merge with max_changed=1 for this publication, or drop what depends",
+            error.objects or (error.message,),
         ) from error
 
 

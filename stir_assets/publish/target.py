@@ -114,7 +114,8 @@ class Target:
 
     `adopt` allows the first publication over a table Stir did not make. `allow_schema_change` allows a
     publication whose columns differ from the live table's (sessions with a prepared `SELECT *` then fail).
-    `max_changed` is the share of changed rows above which modes 'diff' and 'upsert' replace the whole table.
+    `max_changed` is the share of changed rows above which modes 'diff' and 'upsert' replace the whole table; with 1
+    they merge however much changed.
     `watermark` is the column (of the target) by which mode 'upsert' finds changed rows: those not older than the
     newest of the last publication less `overlap` (seconds for times, units for numbers). Rows for which the
     ClickHouse condition `tombstone` holds are deleted; other deletions are seen by the comparison of all rows that

@@ -25,4 +25,5 @@
 23 rollback                                      test_rollback
 24 full disk, limits, privileges, a replica      test_resources
 25 diff and upsert, change of mode               test_merging, test_pointer
+   a logical subscriber, which `diff` is for     test_replication
 """

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from stir_assets.publish.ddl import digest
 from stir_assets.publish.errors import PostgresUnavailable
 from stir_assets.publish.publication import Progress
 from stir_assets.publish.swap import SwapPolicy
-from stir_assets.publish.target import Column, Mode
+from stir_assets.publish.target import Column, Mode, Target
 from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.fixtures.cluster import Cluster
 from stir_assets_tests.fixtures.s3 import S3
@@ -39,8 +40,20 @@ DEATHS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_06_cancelling_in_any_phase_leaves_nothing_behind(desk: Desk, phase: str) -> None:
+def in_mode(mode: Mode) -> Target:
+    """The board in a mode; whatever changes is merged, where the mode merges."""
+    return replace(TARGET, mode=mode, max_changed=1.0, watermark="version" if mode == "upsert" else None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase"),
+    [
+        *(("rename", phase) for phase in PHASES),
+        *(("upsert", phase) for phase in ("load", "compare", "merge")),
+    ],
+)
+def test_06_cancelling_in_any_phase_leaves_nothing_behind(desk: Desk, mode: Mode, phase: str) -> None:
+    desk.target = in_mode(mode)
     desk.fill(1)
     desk.publish()
     desk.fill(2)
@@ -70,17 +83,16 @@ LATE = ("copy", "swap", "done")
     [
         *(("rename", death) for death in DEATHS),
         *(("pointer", death) for death in LATE),
-        *(("diff", death) for death in ("copy", "merge", "cleanup", "done")),
+        *((mode, death) for mode in ("diff", "upsert") for death in ("copy", "merge", "cleanup", "done")),
     ],
 )
 def test_06_a_client_killed_anywhere_is_cleared_up_by_the_next(
     desk: Desk, clickhouse_server: ClickHouseSettings, stack_env: dict[str, str], mode: Mode, death: str
 ) -> None:
-    desk.target = replace(TARGET, mode=mode, max_changed=1.0)
+    desk.target = target = in_mode(mode)
     desk.fill(1)
     desk.publish()
     desk.fill(2)
-    target = desk.target
     if death == "export":
         slow = Column("name", "text", source="if(sleepEachRow(0.002) = 0, name, '')")
         target = replace(target, columns=(*TARGET.columns[:2], slow))
@@ -97,15 +109,24 @@ def test_06_a_client_killed_anywhere_is_cleared_up_by_the_next(
     assert desk.leftovers() == (Leftovers(versions=2) if mode == "pointer" else PREVIOUS_ONLY)
 
 
+@pytest.mark.parametrize(
+    ("mode", "lock"),
+    [("rename", "access share mode"), ("upsert", "exclusive mode")],  # what a swap, what a merge waits for
+)
 def test_06_a_client_killed_in_the_swap_has_swapped_whole_or_not_at_all(
-    desk: Desk, clickhouse_server: ClickHouseSettings, stack_env: dict[str, str]
+    desk: Desk,
+    clickhouse_server: ClickHouseSettings,
+    stack_env: dict[str, str],
+    mode: Mode,
+    lock: LiteralString,
 ) -> None:
+    desk.target = in_mode(mode)
     desk.fill(1)
     desk.publish()
     desk.fill(2)
     patient = SwapPolicy(first_wait=60, max_reader_block=60)
-    with psycopg.connect(desk.dsn) as reader:
-        reader.execute("select 1 from public.board limit 1")
+    with psycopg.connect(desk.dsn) as other:
+        other.execute(f"lock table public.board in {lock}")
         with child(desk, clickhouse_server, stack_env, policy=patient) as process:
             wait_for(lambda: waiting_for_lock(desk.dsn))
             process.kill()
