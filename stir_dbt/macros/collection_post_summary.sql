@@ -5,7 +5,8 @@
 
 {% macro collection_post_summary(series, series_value, clicks, orders, manual_clicks=none) -%}
 {#-
-    One row per post of a collection: what is known now. An item shows up even before its first event.
+    One row per post of a collection: what is known now. An item shows up even before its first event. Post and profile
+    collections are numbered apart, so a collection is its type and its id; items are of post collections.
 
     series:       relation with the daily series of all collections.
     series_value: 'newest_day' = counters of the last day of the series, 'highest' = their maximum over days.
@@ -34,6 +35,7 @@ sales as (
 described_items as (
     select
         i.item_platform as platform,
+        'POST' as collection_type,
         i.collection_id as collection_id,
         i.short_code as short_code,
         i.post_collection_item_id as item_id,
@@ -64,9 +66,9 @@ described_items as (
 series_summary as (
     select
         toString(s.platform) as platform,
+        toString(s.collection_type) as collection_type,
         s.collection_id as collection_id,
         s.post_short_code as short_code,
-        max(toString(s.collection_type)) as collection_type,
         {%- for name in ['profile_social_id', 'profile_handle', 'profile_name', 'post_title', 'post_link',
             'post_thumbnail', 'hashtags', 'keywords'] %}
         argMax(s.{{ name }}, s.stats_date) as {{ name }},
@@ -83,16 +85,16 @@ series_summary as (
         max(s.{{ name }}) as highest_{{ name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ series }} as s
-    group by platform, collection_id, short_code
+    group by platform, collection_type, collection_id, short_code
 ),
 
 {#- A post without events has no series, a post of a tracked profile has no item. #}
 merged as (
     select
         coalesce(i.platform, s.platform) as platform,
+        coalesce(i.collection_type, s.collection_type) as collection_type,
         coalesce(i.collection_id, s.collection_id) as collection_id,
         coalesce(i.short_code, s.short_code) as short_code,
-        coalesce(s.collection_type, 'POST') as collection_type,
         coalesce(nullIf(s.profile_social_id, ''), i.account_id, '') as profile_social_id,
         coalesce(
             nullIf(nullIf(s.profile_handle, ''), 'MISSING'),
@@ -144,7 +146,9 @@ merged as (
         {%- endfor %}
     from described_items as i
     full outer join series_summary as s
-        on i.platform = s.platform and i.collection_id = s.collection_id and i.short_code = s.short_code
+        on
+            i.platform = s.platform and i.collection_type = s.collection_type
+            and i.collection_id = s.collection_id and i.short_code = s.short_code
 ),
 
 final as (

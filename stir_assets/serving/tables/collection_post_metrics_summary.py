@@ -35,13 +35,14 @@ table = ServingTable(
     name="collection_post_metrics_summary",
     description="Posts of a campaign report with their latest counters. One row per platform, collection and post.",
     marts={"prod": "mart_collection_post", "staging": "mart_staging_collection_post"},
-    natural_key=("platform", "collection_id", "post_short_code"),
+    # Post and profile collections are numbered apart: only with its type is an id one collection.
+    natural_key=("platform", "collection_type", "collection_id", "post_short_code"),
     freshness=within(warn="30m", fail="60m"),
     why="campaign managers watch a report while the campaign runs",
     # Published every half hour under readers who stay: exports of long reports, replicas. Most rows change each time.
     mode="pointer",
     columns=(
-        stable_id("platform", "collection_id", "post_short_code"),
+        stable_id("platform", "collection_type", "collection_id", "post_short_code"),
         text("platform", "INSTAGRAM or YOUTUBE.", null_as=""),
         text("post_short_code", "Short code or video id.", null_as=""),
         text("post_type", "reels, image, carousel, story, video or short.", null_as=""),

@@ -28,15 +28,15 @@ def expected_rows(client: Client) -> dict[tuple[Any, ...], dict[str, Any]]:
     found = {}
     for item in rows(client, "select * from stir.stg_coffee_post_collection_item where enabled"):
         key = (item["platform"], item["post_collection_id"], item["short_code"])
-        found[key] = by_hand.summary_of(world, *key, item, addresses)
+        found["POST", *key] = by_hand.summary_of(world, *key, item, addresses)
     for key in by_hand.tracked_profile_posts(client, world):
-        found[key] = by_hand.summary_of(world, *key, None, addresses)
+        found["PROFILE", *key] = by_hand.summary_of(world, *key, None, addresses)
     return found
 
 
 def test_every_row_and_figure_agrees_with_a_computation_from_the_sources(warehouse: Client) -> None:
     actual = {
-        (row["platform"], row["collection_id"], row["post_short_code"]): row
+        (row["collection_type"], row["platform"], row["collection_id"], row["post_short_code"]): row
         for row in rows(warehouse, "select * from stir.mart_collection_post")
     }
     assert_same_rows(actual, expected_rows(warehouse))
