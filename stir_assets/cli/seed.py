@@ -21,9 +21,6 @@ from stir_assets.settings import Settings
 from stir_assets.world.build import advance_world, build_world, row_counts
 from stir_assets.world.storage import WorldState
 
-SILENCE_SECONDS = 3600
-"""The longest statement of a world of scale 10 takes minutes on a busy machine."""
-
 
 class Duration(click.ParamType):
     """A duration such as 90s, 6h or 1d."""
@@ -103,9 +100,7 @@ def connections(settings: Settings) -> Iterator[tuple[Client, psycopg.Connection
     """Both engines; what they say when they fail becomes one clear line with the next step."""
     try:
         with (
-            contextlib.closing(
-                clickhouse_client(settings.clickhouse, silence_seconds=SILENCE_SECONDS)
-            ) as client,
+            contextlib.closing(clickhouse_client(settings.clickhouse)) as client,
             psycopg.connect(settings.postgres_dsn, autocommit=True) as connection,
         ):
             yield client, connection

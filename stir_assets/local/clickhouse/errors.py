@@ -13,6 +13,7 @@ class Code(IntEnum):
     """The ClickHouse error codes that this server raises itself; the engine raises all others."""
 
     UNEXPECTED_END_OF_FILE = 3
+    CANNOT_PARSE_INPUT_ASSERTION_FAILED = 27
     BAD_ARGUMENTS = 36
     NOT_IMPLEMENTED = 48
     LOGICAL_ERROR = 49

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import socket
 import tempfile
@@ -19,6 +20,7 @@ from stir_assets.local.clickhouse.body import EmptyBody
 from stir_assets.local.clickhouse.config import ServerOptions
 from stir_assets.local.clickhouse.engine import Connection, Engine
 from stir_assets.local.clickhouse.errors import ClickHouseError, Code
+from stir_assets.local.clickhouse.progress import Progress, Watch
 from stir_assets.local.clickhouse.request import ExternalTable, Request
 from stir_assets.local.clickhouse.response import Response, choose_encoding, content_type
 from stir_assets.local.clickhouse.result import BUFFER_BYTES, Sink, summary
@@ -57,7 +59,7 @@ class Context:
     response: Response
     client: socket.socket
     connection: Connection
-    query_id: str
+    watch: Watch
 
 
 class Executor:
@@ -66,6 +68,7 @@ class Executor:
     def __init__(self, engine: Engine, options: ServerOptions) -> None:
         self.engine = engine
         self.options = options
+        self._progress = Progress(engine)
         self.sessions = Sessions(engine, options.default_session_timeout, options.max_session_timeout)
         self._workers = ThreadPoolExecutor(options.max_concurrent_queries + 8, thread_name_prefix="query")
         self._slots = threading.BoundedSemaphore(options.max_concurrent_queries)
@@ -93,14 +96,19 @@ class Executor:
                 "compress=1 (ClickHouse's own block compression of the response) is not supported by this server; "
                 "use enable_http_compression=1 with Accept-Encoding",
             )
-        with self._registered(query_id, bool(given_id)), self._slots, self._connection(request) as connection:
+        with (
+            self._registered(query_id, bool(given_id)),
+            self._progress.watch(request, response) as watch,
+            self._slots,
+            self._connection(request) as connection,
+        ):
             settings = request.settings
             if given_id:
                 # How a query is found in system.processes and system.query_log by the client's id.
                 settings.setdefault("log_comment", given_id)
             settings.pop("readonly", None)
             connection.prepare(request.database, settings, request.params.get("role"))
-            context = Context(request, response, client, connection, query_id)
+            context = Context(request, response, client, connection, watch)
             with self._external_tables(context):
                 self._run_statement(context)
 
@@ -296,11 +304,12 @@ class Executor:
         """Run a statement that can take long, so that it ends when its client goes away."""
         mark = f"/* {uuid.uuid4()} */"
         text = b"%s\n%s" % (sql, mark.encode())
+        context.watch.condition = f"position(query, {quote(mark)}) > 0"
         return pipes.run_command(
             self.engine,
             self._workers,
             context.client,
-            f"position(query, {quote(mark)}) > 0",
+            context.watch.condition,
             lambda: context.connection.query(text, fmt, self._params(context.request, sql)),
         )
 
@@ -316,6 +325,7 @@ class Executor:
         at_once = request.params.get("wait_end_of_query") == "0" and fmt.lower() in _JOINABLE_FORMATS
 
         def query(fd: int) -> Any:
+            context.watch.condition = pipes.uses_pipe(fd)
             if at_once:
                 text = b"%s\nFORMAT %s%s /* '/dev/fd/%d' */" % (clauses.body, fmt, clauses.tail, fd)
                 with contextlib.closing(connection.blocks(text, fmt.decode(), params)) as blocks:
@@ -325,7 +335,8 @@ class Executor:
 
         wait = request.flag("wait_end_of_query") or request.flag("http_wait_end_of_query")
         hold = 1 if at_once else BUFFER_BYTES
-        with Sink(response, self.spool_dir, hold=hold, wait=wait) as sink:
+        figures = functools.partial(self._progress.figures, context.watch)
+        with Sink(response, self.spool_dir, hold=hold, wait=wait, figures=figures) as sink:
             try:
                 result = pipes.run_select(self.engine, self._workers, context.client, query, sink.take)
             except ClickHouseError as error:
@@ -346,16 +357,29 @@ class Executor:
     def _insert(self, context: Context, window: bytes, insert: Insert) -> None:
         request = context.request
         result = self._feed(
-            context.connection, insert, window[insert.data_start :], request.body.read, request.query_params
+            context.connection,
+            insert,
+            window[insert.data_start :],
+            request.body.read,
+            request.query_params,
+            context.watch,
         )
         self._finish(context, b"", result)
 
     def _feed(
-        self, connection: Connection, insert: Insert, rows: bytes, more: Any, params: dict[str, str]
+        self,
+        connection: Connection,
+        insert: Insert,
+        rows: bytes,
+        more: Any,
+        params: dict[str, str],
+        watch: Watch | None = None,
     ) -> Any:
         """Insert `rows` and what `more()` returns until it returns `b""`."""
 
         def query(path: str) -> Any:
+            if watch is not None:
+                watch.condition = f"position(query, {quote(quote(path))}) > 0"
             return connection.query(_insert_text(insert, path), "TabSeparated", params)
 
         def query_fd(fd: int) -> Any:
@@ -394,6 +418,7 @@ class Executor:
 
     def close(self) -> None:
         """End sessions and worker threads."""
+        self._progress.close()
         self.engine.kill("1")
         self._workers.shutdown(wait=True, cancel_futures=True)
         self.sessions.close()

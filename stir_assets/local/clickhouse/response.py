@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import select
 import socket
+import threading
 import zlib
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -109,6 +112,8 @@ class Response:
         self._http11 = http11
         self._encoder: Any = None
         self._chunked = False
+        self._status_sent = False
+        self._head_lock = threading.Lock()
         self.begun = False
         self.keep_alive = http11
         self.encoding: str | None = None
@@ -124,8 +129,34 @@ class Response:
             body = encoder.compress(body) + encoder.flush()
             self.headers["Content-Encoding"] = self.encoding
         self.headers["Content-Length"] = str(len(body))
-        head = self._head(status)
-        self._socket.sendall(head if self._head_only else head + body)
+        self._send_head(status, b"" if self._head_only else body)
+
+    @property
+    def headers_open(self) -> bool:
+        """Whether a line of progress may still be sent."""
+        return not (self.begun or self._head_only)
+
+    def send_progress(self, figures: str) -> None:
+        """Send a line of progress, unless the headers are complete. Safe from another thread.
+
+        The first one takes the status line with it, so that the status is 200 whatever happens later; an error then
+        shows by its `X-ClickHouse-Exception-Code`. All other headers follow when the result or the error is known.
+        """
+        line = f"X-ClickHouse-Progress: {figures}\r\n"
+        # A client that is gone, or its closed socket, is the business of whoever runs its statement.
+        with self._head_lock, contextlib.suppress(OSError, ValueError):
+            if not self.headers_open or not self._writable():
+                return
+            if not self._status_sent:
+                line = f"HTTP/1.1 200 OK\r\n{line}"
+            self._status_sent = True
+            self._socket.sendall(line.encode())
+
+    def _writable(self) -> bool:
+        """Whether a short line can be sent without waiting for a client that does not read."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        return bool(poll.poll(0))
 
     def begin(self, status: int, length: int | None = None) -> None:
         """Send the headers of a streamed response."""
@@ -140,7 +171,7 @@ class Response:
             self.headers["Transfer-Encoding"] = "chunked"
         else:
             self.keep_alive = False
-        self._socket.sendall(self._head(status))
+        self._send_head(status)
 
     def write(self, data: bytes) -> None:
         """Send a part of the body."""
@@ -186,14 +217,18 @@ class Response:
             self._socket.sendall(data)
             self._socket.sendall(b"\r\n")
 
-    def _head(self, status: int) -> bytes:
-        self.begun = True
+    def _send_head(self, status: int, body: bytes = b"") -> None:
         self.headers["Connection"] = "Keep-Alive" if self.keep_alive else "Close"
         if self.keep_alive:
             self.headers["Keep-Alive"] = "timeout=300"
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Date: {formatdate(usegmt=True)}"]
+        lines = [f"Date: {formatdate(usegmt=True)}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        with self._head_lock:
+            self.begun = True  # from here on no line of progress can come in between
+        if not self._status_sent:
+            lines.insert(0, f"HTTP/1.1 {status} {HTTPStatus(status).phrase}")
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        self._socket.sendall(head + body)
 
 
 def new_exception_tag() -> str:

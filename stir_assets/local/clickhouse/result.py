@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from typing import IO, Any
 
 from stir_assets.local.clickhouse.response import Response, new_exception_tag
@@ -17,13 +18,16 @@ class Sink:
     Holding back lets a small result carry its true summary, and an early error its proper status.
     """
 
-    def __init__(self, response: Response, spool_dir: Any, *, hold: int, wait: bool) -> None:
+    def __init__(
+        self, response: Response, spool_dir: Any, *, hold: int, wait: bool, figures: Callable[[], str]
+    ) -> None:
         self._response = response
         self._held: list[bytes] = []
         self._size = 0
         self._file: IO[bytes] | None = None
         self._hold = hold
         self._wait = wait
+        self._figures = figures
         self._spool_dir = spool_dir
 
     def __enter__(self) -> Sink:
@@ -51,6 +55,8 @@ class Sink:
             self._file = spool
         else:
             self._response.headers["X-ClickHouse-Exception-Tag"] = new_exception_tag()
+            # What is known when the headers go, as a server does it: the statement still runs.
+            self._response.headers["X-ClickHouse-Summary"] = self._figures()
             self._response.begin(200)
             for part in self._held:
                 self._response.write(part)
