@@ -71,7 +71,7 @@ class Progress:
 
     def figures(self, watch: Watch) -> str:
         """What is known of a running statement, as ClickHouse writes it: all numbers as strings."""
-        values = ["0"] * len(_NAMES)
+        known: dict[str, str] = dict.fromkeys(_NAMES, "0")
         if watch.condition:
             # The oldest: this very question can hold the words it looks for.
             sql = (
@@ -80,8 +80,8 @@ class Progress:
             )
             # The statement may have ended by now, or the engine be on its way down: the time is still true.
             with contextlib.suppress(ClickHouseError):
-                values = self._engine.scalar(sql).split("\t")
-        known = dict(zip(_NAMES, values, strict=False)) if len(values) == len(_NAMES) else {}
+                if row := self._engine.scalar(sql):
+                    known = dict(zip(_NAMES, row.split("\t"), strict=True))
         known["elapsed_ns"] = str(int((time.monotonic() - watch.started) * 1e9))
         return json.dumps(known, separators=(",", ":"))
 
