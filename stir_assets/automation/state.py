@@ -150,13 +150,17 @@ class _Failed:
         for record in runs:
             ended = min(record.end_time or record.update_timestamp.timestamp(), now)
             canceled = record.dagster_run.status is dg.DagsterRunStatus.CANCELED
+            # No worker took it up in time, or none could be started: nothing is known of its assets.
+            unstarted = record.start_time is None and not canceled
             for key in self._to_blame(record.dagster_run, canceled=canceled):
                 build = self.builds.get(key)
                 if ended < moment or (build is not None and build.built_at >= ended):
                     continue
-                count = _CANCEL_COUNTS_AS if canceled else 1
                 before = found.get(key, Failures(0, 0.0))
-                found[key] = Failures(before.count + count, max(before.last_at, ended))
+                count = 0 if unstarted else _CANCEL_COUNTS_AS if canceled else 1
+                found[key] = Failures(
+                    before.count + count, max(before.last_at, ended), before.not_started + unstarted
+                )
         return found
 
     def _to_blame(self, run: dg.DagsterRun, *, canceled: bool) -> list[str]:

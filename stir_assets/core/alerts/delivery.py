@@ -112,7 +112,7 @@ class _Delivery:
     def _send(self, message: Message) -> None:
         incident = self.memory.incidents.get(message.root)
         if message.action is Action.EDIT:
-            self._edit(message, incident)
+            self._edit(message)
             return
         self._put(replace(message, state=Delivery.SENDING, attempts=message.attempts + 1))
         sending = next(entry for entry in self.memory.outbox if entry.number == message.number)
@@ -134,12 +134,9 @@ class _Delivery:
                 self._incident(replace(incident, thread=receipt.id, place=receipt.place))
             self._done(sending, self.transport.delivered, "")
 
-    def _edit(self, message: Message, incident: Incident | None) -> None:
-        if incident is None or not incident.thread:
-            self._drop(message)
-            return
+    def _edit(self, message: Message) -> None:
         try:
-            self.transport.edit(message, incident.place, incident.thread)
+            self.transport.edit(message, message.place, message.thread)
         except (RateLimited, NotSent):
             raise
         except Exception:  # the thread has told it already; an edit is for the eye

@@ -165,12 +165,16 @@ class _Step:
             told_at=self.now,
         )
         if worse and channel != incident.channel:
+            if incident.thread:
+                moved = f"Now critical, and told in {channel}."
+                self._queue(current, Action.EDIT, current.title, [moved, *lines_of(findings, self.base_url)])
             self._announce(current, findings)
             return
         self.incidents[incident.root] = current
         prefix = "now critical: " if worse else ""
         self._queue(current, Action.UPDATE, f"{prefix}{current.title}", lines, broadcast=worse)
-        if worse and current.thread:
+        if current.thread:
+            # Who reads the channel and not the thread sees how things are.
             self._queue(current, Action.EDIT, current.title, lines_of(findings, self.base_url))
 
     def _announce(self, incident: Incident, findings: list[Finding]) -> None:
@@ -262,9 +266,19 @@ class _Step:
             self.outbox = [
                 message
                 for message in self.outbox
-                if not (message.root == incident.root and message.action is Action.EDIT)
+                if not (message.action is Action.EDIT and message.thread == incident.thread)
             ]
-        elif waiting is not None and action in (Action.OPEN, Action.UPDATE):
+            self._queue_message(
+                action,
+                incident.root,
+                incident.channel,
+                title,
+                lines,
+                incident.severity,
+                target=(incident.place, incident.thread or ""),
+            )
+            return
+        if waiting is not None and action in (Action.OPEN, Action.UPDATE):
             # Held up, by a rate limit for example: what is said at last is what is known at last.
             merged = tuple(lines) if action is Action.OPEN else (*waiting.lines, *lines)[-_MERGED_LINES:]
             self._replace(
@@ -290,11 +304,11 @@ class _Step:
         severity: Severity,
         *,
         broadcast: bool = False,
+        target: tuple[str, str] = ("", ""),
     ) -> None:
         self.number += 1
-        self.outbox.append(
-            Message(self.number, action, root, channel, title, tuple(lines), severity, self.now, broadcast)
-        )
+        text = (title, tuple(lines), severity, self.now, broadcast)
+        self.outbox.append(Message(self.number, action, root, channel, *text, *target))
 
     def _replace(self, message: Message, **changes: object) -> None:
         changed = replace(message, **changes)  # pyright: ignore[reportArgumentType]

@@ -117,6 +117,9 @@ class Message:
     at: float
     broadcast: bool = False
     """A reply that the whole channel should see."""
+    place: str = ""
+    thread: str = ""
+    """Of an edit: the message that it rewrites, which is no longer the incident's when that went elsewhere."""
     state: Delivery = Delivery.WAITING
     not_before: float = 0.0
     attempts: int = 0

@@ -187,10 +187,15 @@ class Build:
 
 @dataclass(frozen=True)
 class Failures:
-    """Failed attempts since the last success, within the planner's memory."""
+    """Failed attempts since the last success, within the planner's memory.
+
+    `not_started` are further attempts whose run never began: the next one waits for them too, but they are the
+    platform's failures, and nobody is given up for them.
+    """
 
     count: int
     last_at: float
+    not_started: int = 0
 
 
 @dataclass(frozen=True)

@@ -202,11 +202,12 @@ class _Tick:
         if key in self.state.busy:
             return Decision(Verdict.BUSY)
         failures = self.state.failures.get(key)
-        if failures is None or not failures.count:
+        attempts = failures.count + failures.not_started if failures else 0
+        if failures is None or not attempts:
             return None
         if failures.count >= self.policy.attempts:
             return Decision(Verdict.GIVEN_UP)
-        wait = min(self.policy.backoff_cap, self.policy.backoff * 2 ** (failures.count - 1))
+        wait = min(self.policy.backoff_cap, self.policy.backoff * 2 ** (attempts - 1))
         return Decision(Verdict.BACKOFF) if self.now < failures.last_at + wait else None
 
     def _blocker(self, take: list[str], lane: Lane) -> str | None:

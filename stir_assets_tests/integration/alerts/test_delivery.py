@@ -175,3 +175,28 @@ def test_a_wrong_token_is_said_in_the_history_and_told_once_it_is_right(slack: S
     desk.look(DEAD, after=400)
     assert [message.action for message in desk.saved.history] == [Action.OPEN, Action.OPEN]
     assert len(slack.heads) == 1
+
+
+def test_an_escalated_incident_changes_its_first_message_wherever_it_goes_on(
+    slack: SlackDouble, desk: Desk
+) -> None:
+    failed = Finding("asset:m", "stir/m", Kind.RUN_FAILED, Severity.WARNING, "boom", "data")
+    given_up = replace(failed, kind=Kind.GIVEN_UP, severity=Severity.CRITICAL)
+    desk.look(failed)
+    desk.look(given_up)
+    first, second = slack.heads
+    assert (first.channel, first.title) == ("C001", "stir/m: given up after retries")
+    assert "told in #oncall" in first.body
+    assert (second.channel, second.title) == ("C002", "stir/m: given up after retries")
+    desk.look()
+    desk.look(after=200)
+    assert second.title == "well again: stir/m: given up after retries"
+    assert slack.replies(first) == []
+
+
+def test_a_first_message_keeps_up_with_its_replies(slack: SlackDouble, desk: Desk) -> None:
+    desk.look(DEAD)
+    desk.look(DEAD, replace(DEAD, subject="s/b"), after=660)
+    [head] = slack.heads
+    assert head.title == "source stopped: 2 of s"
+    assert [reply.title for reply in slack.replies(head)] == ["source stopped: 2 of s"]

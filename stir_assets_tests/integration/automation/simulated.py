@@ -143,14 +143,17 @@ class World:
                 raise_on_error=False,
             ).success
 
-    def unfinished(self, keys: Iterable[str]) -> str:
-        """A run of these assets that has started and goes on; its id."""
+    def unfinished(self, keys: Iterable[str], *, started: bool = True) -> str:
+        """A run of these assets that has started and goes on, or waits for a worker; its id."""
         with freeze_time(self.now):
             run = self.instance.create_run_for_job(
                 self.job.get_subset(asset_selection={dg.AssetKey(key) for key in keys}),
                 asset_selection=frozenset(dg.AssetKey(key) for key in keys),
-                status=dg.DagsterRunStatus.STARTED,
+                status=dg.DagsterRunStatus.STARTING,
             )
+            if started:
+                event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+                self.instance.report_dagster_event(event, run.run_id)
         return run.run_id
 
     def end(self, run_id: str, status: dg.DagsterRunStatus) -> None:

@@ -342,6 +342,21 @@ def test_the_automation_tab_names_the_leaf_that_decided() -> None:
     assert leaves["InProgress"]
 
 
+def test_runs_that_never_began_make_the_next_wait_but_use_up_no_attempt() -> None:
+    world = started()
+    world.paused = True
+    world.now += 20 * MINUTE
+    world.event("source")
+    waits = []
+    for _ in range(6):
+        world.end(world.unfinished(["staging", "mart"], started=False), dg.DagsterRunStatus.FAILURE)
+        failed_at = world.now
+        while not world.tick():
+            world.now += MINUTE
+        waits.append((world.now - failed_at) // MINUTE)
+    assert waits == [1, 2, 4, 8, 16, 30]
+
+
 def test_a_tick_evaluates_only_what_is_decided_otherwise_than_before() -> None:
     world = started()
     world.tick()
