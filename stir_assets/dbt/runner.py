@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
-from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.asset_utils import (
+    DAGSTER_DBT_EXCLUDE_METADATA_KEY,
+    DAGSTER_DBT_SELECT_METADATA_KEY,
+    DAGSTER_DBT_SELECTOR_METADATA_KEY,
+    get_manifest_and_translator_from_dbt_assets,
+    get_subset_selection_for_context,
+)
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 if TYPE_CHECKING:
@@ -71,27 +77,34 @@ class DbtRunner(dg.ConfigurableResource):
         yield from self._stream(context, arguments)
 
     def _stream(self, context: dg.AssetExecutionContext, arguments: list[str]) -> Iterator[AssetEvent]:
-        params = get_updated_cli_invocation_params_for_context(
-            # Both come from the assets definition behind the context.
+        manifest, translator, project = get_manifest_and_translator_from_dbt_assets([context.assets_def])
+        tags = context.op.tags
+        # dagster-dbt's own way copies the project to write a long selection into it as a selector; dbt would not find
+        # that here, and arguments that go from function to function may be of any length.
+        selection, indirect_selection = get_subset_selection_for_context(
             context=context,
-            manifest={},
-            dagster_dbt_translator=None,  # pyright: ignore[reportArgumentType]
+            manifest=manifest,
+            select=tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
+            exclude=tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
+            selector=tags.get(DAGSTER_DBT_SELECTOR_METADATA_KEY),
+            dagster_dbt_translator=translator,
+            current_dbt_indirect_selection_env=_INDIRECT_SELECTION,
         )
         with _one_at_a_time:
             invocation = _Invocation(
                 load_manifest(Path(self.project_dir), self.target),
-                [*arguments, *params.selection_args, *self._locations()],
-                indirect_selection=params.indirect_selection or _INDIRECT_SELECTION,
+                [*arguments, *selection, *self._locations()],
+                indirect_selection=indirect_selection or _INDIRECT_SELECTION,
             )
             for raw in invocation.events():
                 context.log.debug(f"{raw['info']['name']}: {raw['data']['node_info']['unique_id']}")
                 message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
                 yield from message.to_default_asset_events(
-                    manifest=params.manifest,
-                    dagster_dbt_translator=params.dagster_dbt_translator,
+                    manifest=manifest,
+                    dagster_dbt_translator=translator,
                     context=context,
                     target_path=Path(self.project_dir) / "target",
-                    project=params.dbt_project,
+                    project=project,
                 )
             invocation.raise_for_failures()
 

@@ -67,3 +67,22 @@ def test_dbt_tests_are_checks_with_a_result(instance: dg.DagsterInstance) -> Non
     assert {key.name: record.status.name for key, record in records.items()} == dict.fromkeys(
         names, "SUCCEEDED"
     )
+
+
+def test_a_selection_too_long_for_a_command_line_is_run_all_the_same(
+    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as hundreds of checks picked in the UI; dagster-dbt then expects dbt to read a file it has written."""
+    monkeypatch.setattr("dagster_dbt.asset_utils._SELECTION_ARGS_THRESHOLD", 1)
+    defs = build_definitions(platform.settings)
+    graph = defs.resolve_asset_graph()
+    # All but one check, and no asset: that has to be spelled out.
+    checks = sorted(key for key in graph.asset_check_keys if key.asset_key == MODEL and "_phone" in key.name)[
+        1:
+    ]
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(), asset_check_selection=set(checks)
+    )
+    result = job.execute_in_process(instance=instance)
+    assert sorted(check.asset_check_key for check in result.get_asset_check_evaluations()) == checks
+    assert len(checks) > 1
