@@ -10,11 +10,13 @@ from stir_assets.errors import TransientError
 from stir_assets.settings import ClickHouseSettings
 
 
-def clickhouse_client(settings: ClickHouseSettings, *, session_id: str | None = None) -> Client:
+def clickhouse_client(
+    settings: ClickHouseSettings, *, session_id: str | None = None, silence_seconds: int = 300
+) -> Client:
     """A client without a default session, so that threads may share it; close it when done.
 
     A statement may take any time: the client asks for progress in the headers and gives up only when the server has
-    been silent for 300 s.
+    been silent for `silence_seconds`.
     `session_id` starts a session of its own (temporary tables, SETs). Raises `TransientError` naming the
     server when it does not answer.
     """
@@ -27,6 +29,7 @@ def clickhouse_client(settings: ClickHouseSettings, *, session_id: str | None = 
             secure=settings.secure,
             session_id=session_id,
             autogenerate_session_id=False,
+            send_receive_timeout=silence_seconds,
             client_name="stir",
         )
     except ClickHouseError as error:
