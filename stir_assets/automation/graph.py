@@ -48,6 +48,13 @@ def graph_of(assets: BaseAssetGraph) -> Graph:
     )
 
 
+def assets_of(context: dg.SensorEvaluationContext) -> BaseAssetGraph:
+    """The asset graph a sensor stands in. Raises what a sensor gets that is evaluated without its code location."""
+    if context.repository_def is None:
+        raise dg.DagsterInvariantViolationError("a sensor needs its repository")
+    return context.repository_def.asset_graph
+
+
 def _node(
     key: dg.AssetKey, metadata: Mapping[str, Any], deps: Iterable[dg.AssetKey], *, managed: bool
 ) -> Node:

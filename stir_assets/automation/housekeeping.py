@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import dagster as dg
 
 from stir_assets.automation.freshness import REPORT_KEY
@@ -24,6 +23,7 @@ from stir_assets.automation.purge import (
     storage_figures,
 )
 from stir_assets.core.freshness import daily_by, terms_as_written
+from stir_assets.core.s3 import s3_client
 from stir_assets.policies import freshness_policy
 from stir_assets.settings import DBT_PROJECT_DIR, S3Settings
 
@@ -49,7 +49,7 @@ def housekeep(
     purge_evaluations(instance, now, keep)
     # One a dbt process, where dbt runs as one (STIR_DBT_MODE=cli).
     folders, folder_bytes = purge_folders(target_dir, "stir_dbt-*", now, keep)
-    client = boto3.client("s3", endpoint_url=s3.endpoint, region_name=s3.region)
+    client = s3_client(s3)
     objects, object_bytes = purge_objects(client, s3.bucket, f"{s3.prefix}/", now, keep)
     return {
         **_before_and_after(before, storage_figures(instance)),

@@ -17,7 +17,7 @@ from stir_assets.automation.freshness import (
     wall_clock,
 )
 from stir_assets.automation.freshness_checks import FRESHNESS, changed, freshness_evaluation
-from stir_assets.automation.graph import graph_of
+from stir_assets.automation.graph import assets_of, graph_of
 from stir_assets.core.scheduling.last_day import remember
 
 INTERVAL_SECONDS = 60
@@ -37,13 +37,9 @@ def report_sensor(named: Mapping[str, str], clock: Clock = wall_clock) -> dg.Sen
         description="Measures every promise: a check when its state changes, a report every five minutes.",
     )
     def report(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        repository = context.repository_def
-        if repository is None:
-            raise dg.DagsterInvariantViolationError("the report needs its repository")
+        assets = assets_of(context)
         before = _parse(context.cursor)
-        platform = observe_platform(
-            context.instance, graph_of(repository.asset_graph), durations, now=clock()
-        )
+        platform = observe_platform(context.instance, graph_of(assets), durations, now=clock())
         states, reported_at = before.get("states", {}), before.get("reported_at", 0.0)
         news = changed(platform.assets, states)
         events: list[Any] = [freshness_evaluation(asset, named.get(asset.key, FRESHNESS)) for asset in news]

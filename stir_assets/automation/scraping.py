@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from stir_assets.automation.check_results import as_result
-from stir_assets.automation.graph import graph_of
+from stir_assets.automation.graph import assets_of, graph_of
 from stir_assets.core.durations import format_duration
 from stir_assets.core.endangered import Endangered, endangered_by
 from stir_assets.core.scheduling.model import Graph
@@ -169,8 +169,7 @@ def flow_sensor(flows: Sequence[FlowTerms] = FLOWS) -> dg.SensorDefinition:
         required_resource_keys={"clickhouse"},
     )
     def scraping(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        if context.repository_def is None:
-            raise dg.DagsterInvariantViolationError("the scraping sensor needs its repository")
+        assets = assets_of(context)
         clickhouse: ClickHouseResource = context.resources.clickhouse
         now = datetime.now(UTC).timestamp()
         with clickhouse.client() as client:
@@ -178,7 +177,7 @@ def flow_sensor(flows: Sequence[FlowTerms] = FLOWS) -> dg.SensorDefinition:
         if not facts:
             return dg.SkipReason("the scraper's log is empty")
         before = parse_cursor(context.cursor)
-        graph = graph_of(context.repository_def.asset_graph)
+        graph = graph_of(assets)
         events: list[Any] = []
         after: dict[str, Reported] = {}
         for look in looks(flows, facts, before, now):

@@ -26,6 +26,7 @@ from dagster._time import get_current_timestamp
 from stir_assets.automation.condition import decided
 from stir_assets.automation.decide import Scheduler, Tick
 from stir_assets.automation.freshness_checks import FRESHNESS
+from stir_assets.automation.graph import assets_of
 from stir_assets.automation.heartbeats import heartbeats
 from stir_assets.automation.source_watch import SourceWatch
 from stir_assets.core.clickhouse import clickhouse_client
@@ -67,10 +68,7 @@ class FreshnessSensor(AutomationConditionSensorDefinition):
         """Verdicts as the Automation tab has them."""
 
     def _tick(self, context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        repository = context.repository_def
-        if repository is None:
-            raise dg.DagsterInvariantViolationError("the freshness sensor needs its repository")
-        assets = repository.asset_graph
+        assets = assets_of(context)
         self._look(context)
         tick = self._scheduler.decide(context.instance, assets, get_current_timestamp())
         verdicts = {key: decision.verdict for key, decision in tick.plan.decisions.items()}

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import dagster as dg
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from stir_assets.core.s3 import publication_staging
 from stir_assets.errors import PermanentError, StirError, TransientError
 from stir_assets.io_managers.relation import Relation
 from stir_assets.publish.publication import Progress, Publication
 from stir_assets.publish.publisher import Publisher
-from stir_assets.publish.staging import S3Staging
 from stir_assets.resources.clickhouse import ClickHouseResource
+from stir_assets.settings import S3Settings
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,8 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
 
     def publisher(self) -> Publisher:
         """The engine, reaching the servers of this configuration."""
-
-        def s3() -> Any:
-            return boto3.Session().client("s3", endpoint_url=self.endpoint, region_name=self.region)
-
-        staging = S3Staging(self.bucket, self.prefix, s3, endpoint=self.endpoint, region=self.region)
-        return Publisher(
-            clickhouse=self.clickhouse.new_client, postgres_dsn=self.postgres_dsn, staging=staging
-        )
+        place = S3Settings(self.bucket, self.prefix, self.endpoint, self.region)
+        return Publisher(self.clickhouse.new_client, self.postgres_dsn, publication_staging(place))
 
     def handle_output(self, context: dg.OutputContext, obj: Relation) -> None:
         """Publishes the relation as its target; adds what happened as metadata.

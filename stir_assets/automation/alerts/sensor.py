@@ -17,7 +17,7 @@ from stir_assets.automation.alerts.store import load_memory, save_memory
 from stir_assets.automation.decide import POLICY, steps_of
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.freshness import Clock, Platform, observe_platform, wall_clock
-from stir_assets.automation.graph import graph_of
+from stir_assets.automation.graph import assets_of, graph_of
 from stir_assets.core.alerts.delivery import deliver
 from stir_assets.core.alerts.incidents import step
 from stir_assets.core.alerts.model import Finding, Kind, Memory
@@ -51,13 +51,10 @@ def alert_sensor(
         required_resource_keys={"alert_channel"},
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        repository = context.repository_def
-        if repository is None:
-            raise dg.DagsterInvariantViolationError("the alerts sensor needs its repository")
-        instance, moment = context.instance, clock()
+        instance, assets, moment = context.instance, assets_of(context), clock()
         channel: AlertChannel = context.resources.alert_channel
         memory = load_memory(instance)
-        situation = situation_of(instance, repository.asset_graph, memory, moment, durations)
+        situation = situation_of(instance, assets, memory, moment, durations)
         findings = [_without_secrets(finding, secrets) for finding in findings_of(situation)]
         looked = step(
             replace(memory, details=situation.details),
