@@ -5,13 +5,15 @@ salt (STIR_PII_SALT) is put into a table by a Native insert, whose rows no log s
 (macro `phone_key`). The table has a database of its own, so that one grant keeps it from everybody but dbt's user.
 
 A salt that changed would silently give one person two hashes. It is compared with the stored key before every
-run that hashes, and refused until somebody replaces the key on purpose.
+run that hashes, and refused until somebody replaces the key on purpose; then the hashes of the old key are removed
+first, so that hashes of two keys never stand side by side.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -20,6 +22,8 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from stir_assets.errors import ConfigError
 
 TABLE = "phone_key"
+HASHED_COLUMN = "phone"
+"""Where every model that hashes keeps the hash; a test holds them to it."""
 MIN_SALT_LENGTH = 16
 _PURPOSE = b"stir phone numbers"
 # What the server answers when nothing was stored yet.
@@ -42,22 +46,25 @@ def key_database(database: str) -> str:
 
 
 def store_phone_key(
-    client: Client, database: str, salt: str, *, replace: bool = False, cluster: str = ""
+    client: Client, database: str, salt: str, *, replacing: Iterable[str] | None = None, cluster: str = ""
 ) -> bool:
     """Make sure that the stored key is the one of `salt`; says whether a key was written.
 
-    `database` is the models' one. Raises `ConfigError` when another key is stored, unless `replace`: then every
-    model that holds hashes must be built again before its hashes are compared with others.
+    `database` is the models' one. Raises `ConfigError` when another key is stored, unless `replacing` names the models
+    that hash: the hashes in their tables are removed before the new key is written.
     """
     key = derived_key(salt)
     stored = _stored_key(client, database)
     if stored == key:
         return False
-    if stored is not None and not replace:
-        raise ConfigError(
-            f"STIR_PII_SALT is not the salt of the stored phone hashes ({key_database(database)}.{TABLE}): "
-            "set the old salt again, or run `stir phone-key --replace` and rebuild the models it names"
-        )
+    if stored is not None:
+        if replacing is None:
+            raise ConfigError(
+                f"STIR_PII_SALT is not the salt of the stored phone hashes ({key_database(database)}.{TABLE}): "
+                "set the old salt again, or run `stir phone-key --replace`, which removes them"
+            )
+        for model in replacing:
+            _forget_hashes(client, database, model)
     _create(client, database, cluster)
     client.insert(
         TABLE,
@@ -66,6 +73,27 @@ def store_phone_key(
         database=key_database(database),
     )
     return True
+
+
+def _forget_hashes(client: Client, database: str, model: str) -> None:
+    """Make the hashes of a table NULL; where they cannot be NULL the row is nothing without them, and goes."""
+    names = {"database": database, "table": model, "column": HASHED_COLUMN}
+    types = client.query(
+        "select type from system.columns "
+        "where database = {database:String} and table = {table:String} and name = {column:String}",
+        parameters=names,
+    ).result_rows
+    if not types:
+        return  # not built yet
+    if types[0][0].startswith("Nullable("):
+        client.command(
+            "alter table {database:Identifier}.{table:Identifier} "
+            f"update {HASHED_COLUMN} = null where {HASHED_COLUMN} is not null",
+            parameters=names,
+            settings={"mutations_sync": 2},
+        )
+    else:
+        client.command("truncate table {database:Identifier}.{table:Identifier}", parameters=names)
 
 
 def _stored_key(client: Client, database: str) -> str | None:

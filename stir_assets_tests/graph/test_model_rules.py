@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stir_assets.core.phone_key import HASHED_COLUMN
 from stir_assets.settings import DBT_PROJECT_DIR
 
 Models = Mapping[str, Mapping[str, Any]]
@@ -128,7 +129,7 @@ def test_a_phone_leaves_a_model_only_as_hash_or_mask(models: Models) -> None:
         if "phone_hash(" in node["raw_code"] and "phone_mask(" in node["raw_code"]
     }
     assert {name for name, _ in columns} == hashing
-    assert {column for _, column in columns} == {"phone", "phone_masked"}
+    assert {column for _, column in columns} == {HASHED_COLUMN, "phone_masked"}
 
 
 def test_no_hooks_and_no_optimize(models: Models) -> None:

@@ -305,13 +305,17 @@ class Executor:
         mark = f"/* {uuid.uuid4()} */"
         text = b"%s\n%s" % (sql, mark.encode())
         context.watch.condition = f"position(query, {quote(mark)}) > 0"
-        return pipes.run_command(
-            self.engine,
-            self._workers,
-            context.client,
-            context.watch.condition,
-            lambda: context.connection.query(text, fmt, self._params(context.request, sql)),
-        )
+        try:
+            return pipes.run_command(
+                self.engine,
+                self._workers,
+                context.client,
+                context.watch.condition,
+                lambda: context.connection.query(text, fmt, self._params(context.request, sql)),
+            )
+        except ClickHouseError as error:
+            # Said about the client's text, not about the one with our mark in it.
+            raise ClickHouseError(error.code, error.text.replace(f"\n{mark}", ""), error.name) from None
 
     def _select(self, context: Context, sql: bytes) -> None:
         """A query with a result of any size, streamed through a pipe."""

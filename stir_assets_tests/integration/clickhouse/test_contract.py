@@ -80,6 +80,8 @@ def test_errors_come_in_the_engines_words_with_code_and_status(clickhouse_server
     assert unknown.data.startswith(b"Code: ")
     syntax = ask(clickhouse_server, "selec 1")
     assert (syntax.status, syntax.headers["X-ClickHouse-Exception-Code"]) == (400, "62")
+    alter = ask(clickhouse_server, "alter table t update a = 1 where ")
+    assert (alter.status, b"/*" in alter.data) == (400, False), "nothing of ours in the client's statement"
 
 
 def test_an_unknown_setting_is_refused_and_a_known_one_holds_for_one_request(

@@ -47,8 +47,25 @@ def test_another_salt_is_refused_until_the_key_is_replaced_on_purpose(
     with pytest.raises(ConfigError, match=r"not the salt of the stored.*phone-key --replace"):
         store_phone_key(clickhouse, database, "another long enough salt")
     assert stored(clickhouse, database) == derived_key(SALT)
-    assert store_phone_key(clickhouse, database, "another long enough salt", replace=True)
+    assert store_phone_key(clickhouse, database, "another long enough salt", replacing=[])
     assert stored(clickhouse, database) == derived_key("another long enough salt")
+
+
+def test_a_replaced_key_leaves_none_of_its_hashes(clickhouse: Client, database: str) -> None:
+    clickhouse.command(
+        "create table account (id Int8, phone Nullable(String)) engine = MergeTree order by id"
+    )
+    clickhouse.command("create table known (id Int8, phone String) engine = MergeTree order by (id, phone)")
+    rows = "values (1, 'hash of one'), (2, 'hash of two')"
+    for table in ("account", "known"):
+        clickhouse.command(f"insert into {table} {rows}")
+    models = ["account", "known", "not_built_yet"]
+    store_phone_key(clickhouse, database, SALT, replacing=models)
+    store_phone_key(clickhouse, database, SALT, replacing=models)
+    assert clickhouse.command("select count(phone) from account") == 2, "no other key was stored: all stays"
+    store_phone_key(clickhouse, database, "another long enough salt", replacing=models)
+    assert clickhouse.query("select id, phone from account order by id").result_rows == [(1, None), (2, None)]
+    assert clickhouse.command("select count() from known") == 0
 
 
 def test_a_salt_that_can_be_guessed_is_refused() -> None:
