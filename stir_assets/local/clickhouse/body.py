@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
 
 import brotli
-import lz4.block
 import lz4.frame
 import zstandard
 
 from stir_assets.local.clickhouse.errors import ClickHouseError, Code
+from stir_assets.local.clickhouse.frames import CHECKSUM_BYTES, HEADER, decode_block, size_of_block
 
 CHUNK = 256 << 10
 _MAX_CHUNK_LINE = 8192
@@ -197,33 +196,20 @@ class DecodedBody:
         )
 
 
-_FRAME = struct.Struct("<16sBII")
-
-
 class NativeFrames:
-    """ClickHouse's own block compression (`decompress=1`): checksum, method, sizes, data. Checksums are not verified."""
+    """A body in ClickHouse's own compressed blocks (`decompress=1`)."""
 
     def __init__(self, source: Body) -> None:
         self._source = source
         self._buffer = b""
 
     def read(self) -> bytes:
-        if not self._fill(_FRAME.size, at_start=True):
+        if not self._fill(CHECKSUM_BYTES + HEADER.size, at_start=True):
             return b""
-        _checksum, method, compressed, size = _FRAME.unpack(self._buffer[: _FRAME.size])
-        whole = compressed + 16
-        if compressed < 9 or size > 1 << 30:
-            raise ClickHouseError(
-                Code.CANNOT_DECOMPRESS, "Cannot decompress the request body: not a ClickHouse block"
-            )
+        whole = size_of_block(self._buffer)
         self._fill(whole, at_start=False)
-        data, self._buffer = self._buffer[_FRAME.size : whole], self._buffer[whole:]
-        try:
-            return _decode_block(method, data, size)
-        except Exception as error:
-            raise ClickHouseError(
-                Code.CANNOT_DECOMPRESS, f"Cannot decompress the request body: {error}"
-            ) from None
+        block, self._buffer = self._buffer[:whole], self._buffer[whole:]
+        return decode_block(block)
 
     def _fill(self, size: int, *, at_start: bool) -> bool:
         parts = [self._buffer]
@@ -240,13 +226,3 @@ class NativeFrames:
             have += len(data)
         self._buffer = b"".join(parts)
         return True
-
-
-def _decode_block(method: int, data: bytes, size: int) -> bytes:
-    if method == 0x82:
-        return lz4.block.decompress(data, uncompressed_size=size)
-    if method == 0x90:
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
-    if method == 0x02:
-        return data
-    raise ValueError(f"unknown block method {method:#x}")

@@ -90,12 +90,7 @@ class Executor:
             response.encoding = choose_encoding(request.headers.get("accept-encoding", ""))
             level = request.params.get("http_zlib_compression_level", "3")
             response.level = min(9, max(1, int(level))) if level.isdigit() else 3
-        if request.flag("compress"):
-            raise ClickHouseError(
-                Code.NOT_IMPLEMENTED,
-                "compress=1 (ClickHouse's own block compression of the response) is not supported by this server; "
-                "use enable_http_compression=1 with Accept-Encoding",
-            )
+        response.blocks = request.flag("compress")
         with (
             self._registered(query_id, bool(given_id)),
             self._progress.watch(request, response) as watch,

@@ -18,6 +18,7 @@ import lz4.frame
 import zstandard
 
 from stir_assets.local.clickhouse.errors import ClickHouseError
+from stir_assets.local.clickhouse.frames import FrameEncoder
 
 _CONTENT_TYPES = {
     "TSV": "text/tab-separated-values; charset=UTF-8",
@@ -110,13 +111,14 @@ class Response:
         self._socket = connection
         self._head_only = head_only
         self._http11 = http11
-        self._encoder: Any = None
+        self._encoders: list[_Encoder] = []
         self._chunked = False
         self._status_sent = False
         self._head_lock = threading.Lock()
         self.begun = False
         self.keep_alive = http11
         self.encoding: str | None = None
+        self.blocks = False  # ClickHouse's own compressed blocks, inside the encoding
         self.level = 3
         self.headers: dict[str, str] = {}
 
@@ -124,10 +126,9 @@ class Response:
         """A whole response."""
         if headers:
             self.headers.update(headers)
-        if self.encoding and body:
-            encoder = new_encoder(self.encoding, self.level)
-            body = encoder.compress(body) + encoder.flush()
-            self.headers["Content-Encoding"] = self.encoding
+        if body:
+            self._prepare_encoders()
+            body = self._encoded(body) + self._encoded_end()
         self.headers["Content-Length"] = str(len(body))
         self._send_head(status, b"" if self._head_only else body)
 
@@ -160,9 +161,8 @@ class Response:
 
     def begin(self, status: int, length: int | None = None) -> None:
         """Send the headers of a streamed response."""
-        if self.encoding:
-            self._encoder = new_encoder(self.encoding, self.level)
-            self.headers["Content-Encoding"] = self.encoding
+        self._prepare_encoders()
+        if self._encoders:
             length = None
         if length is not None:
             self.headers["Content-Length"] = str(length)
@@ -175,14 +175,29 @@ class Response:
 
     def write(self, data: bytes) -> None:
         """Send a part of the body."""
-        if self._encoder is not None:
-            data = self._encoder.compress(data)
-        self._put(data)
+        self._put(self._encoded(data))
+
+    def _prepare_encoders(self) -> None:
+        if self.blocks:
+            self._encoders.append(FrameEncoder())
+        if self.encoding:
+            self._encoders.append(new_encoder(self.encoding, self.level))
+            self.headers["Content-Encoding"] = self.encoding
+
+    def _encoded(self, data: bytes) -> bytes:
+        for encoder in self._encoders:
+            data = encoder.compress(data)
+        return data
+
+    def _encoded_end(self) -> bytes:
+        data = b""
+        for encoder in self._encoders:
+            data = encoder.compress(data) + encoder.flush()
+        return data
 
     def end(self) -> None:
         """Finish a streamed body."""
-        if self._encoder is not None:
-            self._put(self._encoder.flush())
+        self._put(self._encoded_end())
         if self._chunked and not self._head_only:
             self._socket.sendall(b"0\r\n\r\n")
 
@@ -201,8 +216,7 @@ class Response:
             tag.encode(),
         )
         self.write(block)
-        if self._encoder is not None:
-            self._put(self._encoder.flush())
+        self._put(self._encoded_end())
         self.keep_alive = False
 
     def _put(self, data: bytes) -> None:

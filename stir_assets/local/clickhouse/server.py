@@ -174,6 +174,7 @@ class Server:
                 response.headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
             if error.code == Code.UNEXPECTED_END_OF_FILE:
                 response.keep_alive = False
+            response.blocks = False  # an error instead of a result is plain text
             response.headers["X-ClickHouse-Exception-Code"] = str(error.code)
             response.headers["Content-Type"] = "text/plain; charset=UTF-8"
             response.headers.pop("X-ClickHouse-Format", None)

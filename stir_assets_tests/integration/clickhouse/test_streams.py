@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import socket
-import struct
 import threading
 import uuid
 import zlib
 from contextlib import closing
 
-import lz4.block
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import StreamFailureError
+from clickhouse_driver.compression import get_compressor_cls
+from clickhouse_driver.streams.compressed import CompressedBlockInputStream, CompressedBlockOutputStream
 
 from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.integration.clickhouse.raw import ask, send, wait_until
@@ -152,27 +153,64 @@ def test_deflated_requests_are_read(
     assert clickhouse.command("select count() from t") == 100_000
 
 
-def native_frame(data: bytes) -> bytes:
-    packed = lz4.block.compress(data, store_size=False)
-    return struct.pack("<16sBII", b"", 0x82, len(packed) + 9, len(data)) + packed
+def blocks_of(data: bytes, size: int = 65_536) -> bytes:
+    """`data` in ClickHouse's own compressed blocks, as another client writes them."""
+    out = io.BytesIO()
+    for at in range(0, len(data), size):
+        stream = CompressedBlockOutputStream(get_compressor_cls("lz4"), size, out, None)
+        stream.compressor.write(data[at : at + size])
+        stream.finalize()
+    return out.getvalue()
 
 
-@pytest.mark.parametrize("cut", [0, 5])
+def data_of(blocks: bytes) -> bytes:
+    """The reverse, again by that client, which checks the checksums."""
+    source = io.BytesIO(blocks)
+    stream = CompressedBlockInputStream(source, None)
+    parts = []
+    while source.tell() < len(blocks):
+        parts.append(stream.read_block())
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("cut", "flipped"), [(0, False), (5, False), (0, True)], ids=["whole", "cut", "damaged"]
+)
 def test_clickhouses_own_block_compression_is_read(
-    clickhouse_server: ClickHouseSettings, clickhouse: Client, cut: int
+    clickhouse_server: ClickHouseSettings, clickhouse: Client, cut: int, flipped: bool
 ) -> None:
     clickhouse.command("create table t (a Int64) engine = MergeTree order by a")
     rows = "".join(f"{number}\n" for number in range(50_000)).encode()
-    body = b"".join(native_frame(rows[at : at + 65_536]) for at in range(0, len(rows), 65_536))
+    body = bytearray(blocks_of(rows))
+    body[100] ^= flipped
+    whole = not cut and not flipped
     answer = ask(
         clickhouse_server,
         "insert into t format TSV",
-        body=body[: len(body) - cut],
+        body=bytes(body[: len(body) - cut]),
         decompress=1,
         database=clickhouse.database,
     )
-    assert (answer.status == 200) is (cut == 0), answer.data
-    assert clickhouse.command("select count() from t") == (0 if cut else 50_000)
+    assert (answer.status == 200) is whole, answer.data
+    assert answer.headers.get("X-ClickHouse-Exception-Code") == ("40" if flipped else "271" if cut else None)
+    assert clickhouse.command("select count() from t") == (50_000 if whole else 0)
+
+
+@pytest.mark.parametrize("rows", [0, 3, 1_000_000])
+def test_clickhouses_own_block_compression_is_written(
+    clickhouse_server: ClickHouseSettings, rows: int
+) -> None:
+    sql = f"select number from numbers({rows})"
+    answer = ask(clickhouse_server, sql, compress=1)
+    assert data_of(answer.data) == ask(clickhouse_server, sql).data
+    both = ask(
+        clickhouse_server, sql, compress=1, enable_http_compression=1, headers={"Accept-Encoding": "gzip"}
+    )
+    assert data_of(zlib.decompress(both.data, 31) if rows else both.data) == data_of(answer.data)
+
+
+def test_an_error_instead_of_a_compressed_result_can_be_read(clickhouse_server: ClickHouseSettings) -> None:
+    assert ask(clickhouse_server, "select nothing", compress=1).data.startswith(b"Code: 47. DB::Exception")
 
 
 def test_many_inserts_at_once_lose_nothing(clickhouse_server: ClickHouseSettings, clickhouse: Client) -> None:
