@@ -70,7 +70,7 @@ def copy_slices(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", freeze") if frozen else sql.SQL(""),
     )
-    client = exporter.staging.client()
+    client = exporter.staging.client
     loaded = Loaded()
     for number in range(len(exporter.slices)):
         staged = _wait(exporter, number, loaded, progress)

@@ -7,6 +7,7 @@ reads only its own granules, and the count of every slice is known before it is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stir_assets.publish.clickhouse import ClickHouse, identifier, string
@@ -14,6 +15,8 @@ from stir_assets.publish.errors import ContractError, ExportFailed, IncompleteEx
 from stir_assets.publish.target import TableSource
 
 POSITION = "_part_starting_offset + _part_offset"
+_GRANULE = 8192  # ClickHouse's default; another one only makes the cuts less than ideal
+_RAMP = 8  # a full slice is counted in so many steps
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,10 @@ def leftovers(clickhouse: ClickHouse, database: str, prefix: str) -> list[str]:
 
 
 def slices(clickhouse: ClickHouse, snapshot: Snapshot, slice_bytes: int, most: int = 512) -> list[Slice]:
-    """Cut the frozen table into slices of about `slice_bytes` uncompressed bytes, with the exact rows of each."""
+    """Cut the frozen table into slices of about `slice_bytes` uncompressed bytes, with the exact rows of each.
+
+    The first slices are smaller, so that loading begins at once; cuts lie between granules, so that none is read twice.
+    """
     total, size = clickhouse.rows(
         f"SELECT sum(rows), sum(data_uncompressed_bytes) FROM system.parts WHERE active "
         f"AND database = {string(snapshot.database)} AND table = {string(snapshot.table)}",
@@ -105,15 +111,30 @@ def slices(clickhouse: ClickHouse, snapshot: Snapshot, slice_bytes: int, most: i
     total, size = int(total or 0), int(size or 0)
     if not total:
         return []
-    count = min(most, max(1, -(-size // slice_bytes)))
-    step = -(-total // count)
+    full = max(-(-total // most), total * slice_bytes // max(size, 1), 1)
+    share = max(full // _RAMP, 1)
+    step = share if share < _GRANULE else -(-share // _GRANULE) * _GRANULE
     where = f" WHERE ({snapshot.where})" if snapshot.where else ""
     rows = clickhouse.rows(
-        f"SELECT intDiv({POSITION}, {step}) AS slice_number, count() FROM {snapshot.relation}{where} "
-        "GROUP BY slice_number ORDER BY slice_number",
+        f"SELECT intDiv({POSITION}, {step}) AS step, count() FROM {snapshot.relation}{where} GROUP BY step ORDER BY step",
         "counting the snapshot",
     )
-    return [Slice(int(n), int(n) * step, (int(n) + 1) * step, int(rows)) for n, rows in rows]
+    return gathered([(int(n), int(count)) for n, count in rows], step, full)
+
+
+def gathered(counts: Sequence[tuple[int, int]], step: int, full: int) -> list[Slice]:
+    """Neighbouring steps (number, rows) as slices of at most about `full` rows, the first of them 1/8, 1/4 and 1/2 of that."""
+    found: list[Slice] = []
+    first, rows = -1, 0
+    for number, count in counts:
+        wanted = max(full >> max(_RAMP.bit_length() - 1 - len(found), 0), 1)
+        if rows and rows + count > wanted:
+            found.append(Slice(len(found), first * step, number * step, rows))
+            first, rows = -1, 0
+        first, rows = (number if first < 0 else first), rows + count
+    if rows:
+        found.append(Slice(len(found), first * step, (counts[-1][0] + 1) * step, rows))
+    return found
 
 
 def _can_be_cloned(clickhouse: ClickHouse, source: TableSource, database: str | None) -> bool:

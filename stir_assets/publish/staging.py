@@ -9,6 +9,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import zstandard
@@ -23,18 +24,23 @@ READ_SIZE = 1 << 20
 class S3Staging:
     """Where publications are staged.
 
-    `endpoint` is None on AWS itself. `client` makes a boto3 S3 client (one per thread). ClickHouse finds its
+    `endpoint` is None on AWS itself. `make_client` makes the boto3 S3 client. ClickHouse finds its
     own credentials: in `named_collection` (with `url`, keys) if given, else in its environment or role, so no
     key is ever in SQL. `clickhouse_endpoint` is for a ClickHouse that reaches S3 under another address.
     """
 
     bucket: str
     prefix: str
-    client: Callable[[], Any] = field(repr=False)
+    make_client: Callable[[], Any] = field(repr=False)
     endpoint: str | None = None
     region: str = "us-east-1"
     named_collection: str | None = None
     clickhouse_endpoint: str | None = None
+
+    @cached_property
+    def client(self) -> Any:
+        """The boto3 client, made once: making one costs 0.1 s of processor time, and threads may share it."""
+        return self.make_client()
 
     def folder(self, target: str, run: str | None = None) -> str:
         """The key prefix of a target, or of one run of it."""
@@ -57,7 +63,7 @@ class S3Staging:
 
 def remove_folder(staging: S3Staging, folder: str) -> int:
     """Delete every object under the folder and abort its multipart uploads; returns how many there were."""
-    client = staging.client()
+    client = staging.client
     removed = 0
     with translated(f"cleaning s3://{staging.bucket}/{folder}"):
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=staging.bucket, Prefix=folder):
