@@ -25,7 +25,7 @@ down: install ## stop what `make demo` left running
 	$(BIN)/stir down
 
 test: install lint types ## everything CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 unit: install ## only the tests that need no engine
 	$(BIN)/python -m pytest stir_assets_tests/unit

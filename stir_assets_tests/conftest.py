@@ -1,5 +1,10 @@
 """Fixtures for all tests: real engines, started when a test asks for one."""
 
+from __future__ import annotations
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
 pytest_plugins = [
     "stir_assets_tests.fixtures.stack",
     "stir_assets_tests.fixtures.clickhouse",
@@ -10,3 +15,28 @@ pytest_plugins = [
     "stir_assets_tests.fixtures.slack",
     "stir_assets_tests.fixtures.warehouse",
 ]
+
+
+# Folders whose tests share the platform that one process builds; every other file may run beside any.
+_ON_THE_PLATFORM = ("integration/dbt/", "integration/graph/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those on the platform first, because they take longest; those without engines last."""
+    items.sort(key=lambda item: (_group(item.nodeid) != "platform", "/integration/" not in item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """What runs where under `pytest -n 2`: a whole file, or the whole platform, in one process."""
+    config.option.loadscopereorder = False
+    return _ByGroup(config, log)  # pyright: ignore[reportArgumentType]
+
+
+class _ByGroup(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def _group(nodeid: str) -> str:
+    path = nodeid.split("::")[0]
+    return "platform" if any(folder in path for folder in _ON_THE_PLATFORM) else path

@@ -51,7 +51,11 @@ def test_wrong_columns_are_refused_with_the_nearest_kind(load, state) -> None:
     assert state() == {}
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b""), V1.encode(), b"\x00\x01\x02\x03"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", gzip.compress(b"", mtime=0), V1.encode(), b"\x00\x01\x02\x03"],
+    ids=["empty", "empty in gzip", "only the header", "binary"],
+)
 def test_files_without_rows_are_errors(load, state, content: bytes) -> None:
     (report,) = load("youtube-trending", {"empty.csv": content})
     assert report.error is not None
