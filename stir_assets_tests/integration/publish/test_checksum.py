@@ -60,7 +60,9 @@ def tampering(desk: Desk, server: ClickHouseSettings, old: bytes, new: bytes) ->
         assert text.count(old) == 1
         s3.put(key, text.replace(old, new))
 
-    staging = replace(staging_of(desk.s3), client=lambda: Tampered(desk.s3.client, desk.s3.bucket, change))
+    staging = replace(
+        staging_of(desk.s3), make_client=lambda: Tampered(desk.s3.client, desk.s3.bucket, change)
+    )
     return replace(desk, publisher=new_publisher(server, desk.dsn, desk.s3, staging=staging))
 
 
