@@ -14,6 +14,8 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.graph import graph_of
 from stir_assets.automation.state import Snapshot, asset_records, read_state
+from stir_assets.automation.temporary_terms import temporary_terms, with_terms
+from stir_assets.core.freshness import FreshnessTerms
 from stir_assets.core.scheduling.model import Graph, Plan, Policy
 from stir_assets.core.scheduling.planner import plan
 
@@ -37,7 +39,8 @@ class Scheduler:
 
     def __init__(self) -> None:
         self._assets: BaseAssetGraph | None = None
-        self._graph = Graph.of([])
+        self._declared = self._graph = Graph.of([])
+        self._temporary: dict[str, FreshnessTerms] = {}
         self._steps: dict[str, str] = {}
         self._durations = Durations()
         self._snapshot: Snapshot | None = None
@@ -48,7 +51,8 @@ class Scheduler:
         """The plan at `now`, seconds since the epoch."""
         if assets is not self._assets:
             self._assets, self._snapshot = assets, None
-            self._graph, self._steps = graph_of(assets), steps_of(assets)
+            self._declared, self._steps = graph_of(assets), steps_of(assets)
+            self._graph = with_terms(self._declared, self._temporary)
         snapshot = self._read(instance, now)
         decisions = plan(now, self._graph, snapshot.state, POLICY)
         # What is requested now is busy from now on, whether or not its events are there yet.
@@ -62,6 +66,8 @@ class Scheduler:
             self._durations.read_some(instance)
             return replace(kept, state=replace(kept.state, seconds=self._durations.medians()))
         self._newest, self._read_at = newest, now
+        if (temporary := temporary_terms(instance, now)) != self._temporary:
+            self._temporary, self._graph = temporary, with_terms(self._declared, temporary)
         return read_state(
             instance,
             self._graph,

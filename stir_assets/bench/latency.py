@@ -6,7 +6,8 @@ see them. Two places:
 - `recent_scl`, the five-minute tier: a request in the scraper's recent log, looked for in the model in
   ClickHouse. No serving table reads that model, so it ends there.
 - `summary`, the shortest promise in PostgreSQL (30 minutes): a new caption of a post, looked for in
-  `public.collection_post_metrics_summary`, fourteen models and a publication further.
+  `public.collection_post_metrics_summary`, fourteen models and a publication further. `--as-hot` lends it the terms
+  of the five-minute tier for the time of the bench.
 
 The time in between has parts that differ in kind. How long a change waits for its term is what the declaration
 asks for; the rest is the path, which is as short as the platform is fast.
@@ -26,12 +27,15 @@ import dagster as dg
 import psycopg
 from clickhouse_connect.driver.client import Client
 
+from stir_assets.automation.temporary_terms import set_temporary_terms
 from stir_assets.bench.world_clock import WorldClock
 from stir_assets.core.clickhouse import clickhouse_client
 from stir_assets.errors import ConfigError
 from stir_assets.local.connect import connected_settings
 
 _LOOK_SECONDS = 0.25
+# What the model of the five-minute tier declares.
+HOT_TERMS = {"warn": "5m", "fail": "10m", "every": "45s"}
 _PARTS = ("noticed", "waited", "queued", "built", "path", "total")
 
 
@@ -215,7 +219,10 @@ def _figures(values: Sequence[float]) -> tuple[float, float, float]:
     "--place", "names", multiple=True, type=click.Choice(["recent_scl", "summary"]), help="Default: both."
 )
 @click.option("--advance/--no-advance", default=True, show_default=True, help="Let the world's time pass.")
-def command(minutes: float, every: float, names: tuple[str, ...], advance: bool) -> None:
+@click.option(
+    "--as-hot", is_flag=True, help="Give the place in PostgreSQL the terms of the five-minute tier meanwhile."
+)
+def command(minutes: float, every: float, names: tuple[str, ...], advance: bool, as_hot: bool) -> None:
     """Marked events on the running stack: seconds until each is visible, and where they went.
 
     The marks stay in the source tables: new requests of a made-up id, new captions of some posts.
@@ -232,9 +239,16 @@ def command(minutes: float, every: float, names: tuple[str, ...], advance: bool)
         if advance:
             clock.advance()
             clock.start()
+        lent = {place.target: HOT_TERMS for place in places if as_hot and place.target.startswith("serving/")}
+        if lent:
+            set_temporary_terms(instance, lent, time.time() + 2 * minutes * 60 + 60)
         try:
             found = measure(places, instance, minutes * 60, every)
         finally:
             clock.stop()
+            if lent:
+                set_temporary_terms(instance, {}, 0.0)
     for line in _table(found):
         click.echo(line)
+    for target in lent:
+        click.echo(f"{target} had lent terms meanwhile: {HOT_TERMS}, instead of those that it declares")

@@ -17,6 +17,7 @@ BENCHMARKS = {
     "publish": "ClickHouse to PostgreSQL: Stir, the floor, the old way, dlt, ADBC, postgresql().",
     "tick": "What one decision of the freshness scheduler costs.",
     "latency": "From an event in ClickHouse to the row in PostgreSQL, on the running stack.",
+    "housekeeping": "What Dagster's storage weighs after weeks, before and after housekeeping.",
     "soak": "The running stack by itself, with faults: promised against measured.",
     "models": "Time and peak memory of every dbt model, and how they grow with the data.",
 }

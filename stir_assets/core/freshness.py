@@ -7,7 +7,7 @@ Two forms, and no third:
   than `lookback` at any time.
 
 To either, `every: 2h` adds an aim that is shorter than the promise: the table is refreshed so often while its
-inputs have news. Nobody is told when an aim is missed.
+inputs have news and its runs are cheap enough. Nobody is told when an aim is missed.
 
 `parse_terms` is the only place that reads them; its errors name where they stand.
 """
@@ -25,6 +25,8 @@ from stir_assets.errors import ConfigError
 
 _DEADLINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d) UTC")
 _SHORTEST = timedelta(seconds=60)
+# Below this an aim would be shorter than noticing, deciding and building.
+_SHORTEST_AIM = timedelta(seconds=15)
 _DAY = timedelta(days=1)
 
 
@@ -133,9 +135,9 @@ def _every(raw: Mapping[str, Any], below: timedelta, named: str, where: str) -> 
     if raw.get("every") is None:
         return None
     every = _duration(raw["every"], "every", where)
-    if not _SHORTEST <= every < below:
+    if not _SHORTEST_AIM <= every < below:
         raise ConfigError(
-            f"{where}: freshness.every ({raw['every']}) must be at least a minute and shorter than {named}, "
+            f"{where}: freshness.every ({raw['every']}) must be at least 15s and shorter than {named}, "
             "or leave it out"
         )
     return every

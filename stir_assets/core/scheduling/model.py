@@ -62,6 +62,11 @@ class Node:
         return math.inf if self.terms is None else self.terms.pace.total_seconds()
 
     @cached_property
+    def promised_lag(self) -> float:
+        """Seconds of lag from which the promise is at risk; infinite without terms."""
+        return self.terms.warn.total_seconds() if isinstance(self.terms, WindowTerms) else self.longest_lag
+
+    @cached_property
     def longest_lag(self) -> float:
         """Seconds of lag at which the promise is broken; infinite without terms."""
         if self.terms is None:
@@ -215,7 +220,7 @@ class Policy:
 
     poll: float = 5.0
     """Time between two ticks: a decision may come this much late."""
-    overhead: float = 5.0
+    overhead: float = 3.0
     """From a decision to the first query, on the warm path."""
     margin: float = 1.3
     """Measured run times vary; plan with this multiple of their median."""
@@ -233,6 +238,8 @@ class Policy:
     """Share of a window by which an asset may run early to share a run with what reads the same."""
     just_built: float = 600.0
     """An input built this lately (and less than `coalesce` of the reader's window ago) is read as it is."""
+    aim_share: float = 0.1
+    """Part of the time that the runs for one aim (`every`) may take; a dearer aim is pursued less often."""
     deadline_slack: float = 900.0
     """How long before a deadline a batch should be done."""
 

@@ -145,6 +145,10 @@ class _Tick:
         # A source that always lags, or one that is dead, must not make its readers run without end.
         earliest = build.built_at + (pace - lead) / 2
         at = max(oldest + pace - lead, earliest)
+        if node.terms is not None and node.terms.every is not None:
+            # An aim is worth its share of the time and no more; the promise is kept whatever it costs.
+            rest = (self.path[node.key] + self.policy.overhead) / self.policy.aim_share
+            at = min(max(at, build.built_at + rest), max(at, oldest + node.promised_lag - lead))
         return _Due(node.key, at, (oldest + node.longest_lag - self.now) / node.longest_lag)
 
     def _deadline_due(self, node: Node, terms: DeadlineTerms, build: Build) -> _Due:

@@ -11,6 +11,7 @@ import pytest
 from stir_assets.automation.condition import freshness_driven
 from stir_assets.automation.decide import POLICY
 from stir_assets.automation.graph import terms_metadata
+from stir_assets.automation.temporary_terms import set_temporary_terms
 from stir_assets.core.freshness import parse_terms
 from stir_assets_tests.integration.automation.simulated import START, TICK, World, asset
 
@@ -340,6 +341,18 @@ def test_the_automation_tab_names_the_leaf_that_decided() -> None:
     assert root.true_subset.is_empty
     # Negated: true means that it holds the asset back.
     assert leaves["InProgress"]
+
+
+def test_lent_terms_hold_until_their_time_is_over() -> None:
+    world = started()
+    set_temporary_terms(
+        world.instance, {"mart": {"warn": "2m", "fail": "4m"}}, (world.now + 10 * MINUTE).timestamp()
+    )
+    world.pass_time(10 * MINUTE, sources=["source"], every=MINUTE / 2)
+    assert 4 <= len(world.runs_of("mart")) - 1 <= 10
+    before = len(world.runs)
+    world.pass_time(10 * MINUTE, sources=["source"], every=MINUTE / 2)
+    assert len(world.runs) - before <= 1
 
 
 def test_runs_that_never_began_make_the_next_wait_but_use_up_no_attempt() -> None:

@@ -61,7 +61,7 @@ def test_a_window_and_a_deadline_are_read() -> None:
         ({"deadline": "20:15 UTC", "lookback": "24h"}, "longer than 24h"),
         ({"deadline": "20:15 UTC", "lookback": "26h", "every": "24h"}, "shorter than a day"),
         ({"warn": "15m", "fail": "30m", "every": "15m"}, r"shorter than warn (15m)"),
-        ({"warn": "15m", "fail": "30m", "every": "5s"}, "at least a minute"),
+        ({"warn": "15m", "fail": "30m", "every": "5s"}, "at least 15s"),
         ({"every": "2h"}, "has the keys every"),
         ("hourly", "freshness is 'hourly'"),
     ],

@@ -81,6 +81,26 @@ def test_measured_run_times_bring_the_start_forward() -> None:
     assert set(tick(CHAIN, builds, seconds={"staging": 150.0, "mart": 60.0}).requests) == {"staging", "mart"}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "due_after"),
+    [
+        # Cheap: a little before 45 seconds of lag are over.
+        (0.2, 45 - 0.2 * 1.3 - 8),
+        # Dear: ten times what it costs, so that it takes a tenth of the time.
+        (20.0, (20 + 3) * 10),
+        # Very dear: a tenth of the time would be 42 minutes, and the promise goes before.
+        (250.0, 600 - 22.5),
+    ],
+)
+def test_an_aim_takes_a_tenth_of_the_time_and_a_promise_what_it_needs(
+    seconds: float, due_after: float
+) -> None:
+    aiming = replace(STAGING, terms=replace(window(10, 30), every=timedelta(seconds=45)))
+    builds = {"source": built(0, 9), "staging": built(10, 2, source=1)}
+    decision = tick(Graph.of([SOURCE, aiming]), builds, seconds={"staging": seconds}).decisions["staging"]
+    assert decision.due_at == pytest.approx(NOW - 10 + due_after)
+
+
 @pytest.mark.parametrize("busy", ["mart", "staging"])
 def test_nothing_is_requested_while_it_or_what_it_needs_is_in_progress(busy: str) -> None:
     result = tick(CHAIN, {**settled(), "source": built(0, 9)}, busy=frozenset({busy}))
