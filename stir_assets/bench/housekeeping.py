@@ -157,7 +157,7 @@ def _age(own: psycopg.Connection, statements: Sequence[str], run_id: str, days: 
     with own.transaction():
         own.execute(_COPIES, {"days": days, "a_day": a_day})
         for statement in statements:
-            own.execute(statement, {"run": run_id})
+            own.execute(statement.encode(), {"run": run_id})
 
 
 def _megabytes(own: psycopg.Connection) -> float:
