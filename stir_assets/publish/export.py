@@ -44,7 +44,9 @@ class Exporter:
         self.slices = slices
         self.folder = folder
         self.query_prefix = query_prefix
-        self.settings = {**EXPORT_SETTINGS, "s3_truncate_on_insert": 0, **(settings or {})}
+        # One thread a slice: PostgreSQL is the slower side, so a second one would only take its processor away where
+        # both share a machine, and wait for it where they do not. `workers` is the way to more.
+        self.settings = {**EXPORT_SETTINGS, "s3_truncate_on_insert": 0, "max_threads": 1, **(settings or {})}
         self.workers = max(1, min(workers, len(slices) or 1))
         self.stopping = threading.Event()
         self.running: set[str] = set()
