@@ -6,11 +6,12 @@ leaves them out, and nothing writes them to SQL text, logs or metadata.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from stir_assets.core.alerts.policy import (
     DEFAULT_CHANNEL,
@@ -74,6 +75,8 @@ class Settings:
     ui_url: str = ""
     """Address of Dagster's UI, for links in messages."""
     dbt_mode: DbtMode = "inprocess"
+    dbt_vars: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the dbt project's vars that differ from dbt_project.yml, such as the market's country."""
     automation: bool = True
     """Whether assets carry their freshness conditions; without them nothing runs by itself."""
 
@@ -114,6 +117,7 @@ class Settings:
             alert_policy=_alert_policy(source),
             ui_url=source.get("STIR_UI_URL", ""),
             dbt_mode=cast(DbtMode, _choice(source, "STIR_DBT_MODE", get_args(DbtMode))),
+            dbt_vars=_object(source, "STIR_DBT_VARS"),
             automation=_choice(source, "STIR_AUTOMATION", automation) == "on",
         )
 
@@ -159,6 +163,19 @@ def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
     value = env.get(name) or allowed[0]
     if value not in allowed:
         raise ConfigError(f"{name}={value!r}: use one of {', '.join(allowed)}")
+    return value
+
+
+def _object(env: Mapping[str, str], name: str) -> dict[str, Any]:
+    text = env.get(name, "").strip() or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(
+            f'{name}={text!r} is not JSON ({error}); an example: {{"market_country": "BR"}}'
+        ) from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name}={text!r} is JSON, but no object of names and values")
     return value
 
 

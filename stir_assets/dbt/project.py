@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import yaml
 from dagster_dbt import DbtProject
 
-from stir_assets.errors import PermanentError
+from stir_assets.errors import ConfigError, PermanentError
 
 _INPUTS = ("*.sql", "*.yml", "*.md")
 # Parsing never connects, but the profile must render. Real values win where they are set.
@@ -29,6 +32,19 @@ def stir_dbt_project(project_dir: Path, target: str) -> DbtProject:
     if _is_stale(project_dir, project.manifest_path):
         _parse(project_dir, target)
     return project
+
+
+def check_vars(project_dir: Path, given: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for vars the project does not declare: dbt itself would take them without a word."""
+    if not given:
+        return
+    project = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    unknown = sorted(given.keys() - project["vars"].keys())
+    if unknown:
+        raise ConfigError(
+            f"STIR_DBT_VARS: {', '.join(unknown)} is no var of {project_dir.name}/dbt_project.yml, which lists them all "
+            "with what they mean"
+        )
 
 
 def _is_stale(project_dir: Path, manifest: Path) -> bool:

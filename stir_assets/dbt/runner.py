@@ -26,6 +26,7 @@ from dagster_dbt.asset_utils import (
     get_subset_selection_for_context,
 )
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from pydantic import Field
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -56,6 +57,8 @@ class DbtRunner(dg.ConfigurableResource):
     target: str
     mode: str = "inprocess"
     full_refresh: bool = False
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """Values of the project's vars that differ from dbt_project.yml."""
     as_of: str | None = None
     """Build as of this moment instead of now ('YYYY-MM-DD' or with a time, UTC), for imports of old data."""
 
@@ -65,8 +68,9 @@ class DbtRunner(dg.ConfigurableResource):
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         if self.full_refresh:
             arguments.append("--full-refresh")
-        if self.as_of:
-            arguments += ["--vars", json.dumps({"as_of": self.as_of})]
+        variables = self.variables | ({"as_of": self.as_of} if self.as_of else {})
+        if variables:
+            arguments += ["--vars", json.dumps(variables)]
         if self.mode == "cli":
             cli = DbtCliResource(
                 project_dir=self.project_dir, profiles_dir=self.project_dir, target=self.target

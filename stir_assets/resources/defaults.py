@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from stir_assets.dbt.project import check_vars
 from stir_assets.dbt.runner import DbtRunner
 from stir_assets.io_managers.relation import RelationIOManager
 from stir_assets.io_managers.serving_table import ServingTableIOManager
@@ -54,11 +55,16 @@ def alert_channel(settings: Settings) -> AlertChannel:
 
 
 def dbt_runner(settings: Settings, *, full_refresh: bool = False, as_of: str | None = None) -> DbtRunner:
-    """dbt as the settings say; `as_of` builds as of that day instead of now."""
+    """dbt as the settings say; `as_of` builds as of that day instead of now.
+
+    Raises `ConfigError` for vars that the project does not have.
+    """
+    check_vars(DBT_PROJECT_DIR, settings.dbt_vars)
     return DbtRunner(
         project_dir=str(DBT_PROJECT_DIR),
         target=settings.environment,
         mode=settings.dbt_mode,
         full_refresh=full_refresh,
+        variables=dict(settings.dbt_vars),
         as_of=as_of,
     )

@@ -27,7 +27,7 @@ with mart_audience_info as (
 
 mart_insta_leaderboard_base as (
     select * from {{ ref('mart_insta_leaderboard_base') }}
-    where month >= toDate('{{ var("genre_first_month") }}') and month <= toDate({{ stir_now() }})
+    where month >= toStartOfMonth({{ first_day_shown("genre_first_month") }}) and month <= toDate({{ stir_now() }})
 ),
 
 mart_instagram_account as (
@@ -40,7 +40,7 @@ mart_youtube_account as (
 
 mart_yt_leaderboard_base as (
     select * from {{ ref('mart_yt_leaderboard_base') }}
-    where month >= toDate('{{ var("genre_first_month") }}') and month <= toDate({{ stir_now() }})
+    where month >= toStartOfMonth({{ first_day_shown("genre_first_month") }}) and month <= toDate({{ stir_now() }})
 ),
 
 accounts as (

@@ -13,3 +13,8 @@ toStartOfMonth({{ expression }})
 {#- Whether `start` is the period right after `previous_start`; false where there is no previous one. -#}
 coalesce({{ start }} = {{ previous_start }} + interval 1 {{ period }}, false)
 {%- endmacro %}
+
+{% macro first_day_shown(name) -%}
+{#- The day of a var before which a series is not shown; a build as of an earlier day shows the year before that day. -#}
+least(toDate('{{ var(name) }}'), toDate({{ stir_now() }}) - interval 12 month)
+{%- endmacro %}

@@ -21,6 +21,7 @@ from stir_assets.local.home import StackHome
 from stir_assets.local.logs import bound_size, last_words
 from stir_assets.local.processes import ProcessRef, stop_session
 from stir_assets.local.state import StackState
+from stir_assets.resources.defaults import dbt_runner
 from stir_assets.settings import Settings
 
 ENGINE_PORTS = {"clickhouse": 8123, "postgres": 5442, "s3": 5555}
@@ -96,6 +97,18 @@ def test_environment_is_complete_for_settings_and_marks_itself(tmp_path: Path) -
     without_mark = {name: value for name, value in env.items() if name != environment_module.MARK_VARIABLE}
     assert uses_external_servers(without_mark)
     assert not uses_external_servers({})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("market_country=BR", "is not JSON"), ('["BR"]', "no object"), ('{"market": "BR"}', "market is no var")],
+)
+def test_vars_of_dbt_that_are_none_are_refused_by_name(tmp_path: Path, text: str, problem: str) -> None:
+    env = local_environment(StackHome(tmp_path), StackConfig(ports=dict(ENGINE_PORTS)))
+    with pytest.raises(ConfigError, match=f"STIR_DBT_VARS.*{problem}"):
+        dbt_runner(Settings.from_env({**env, "STIR_DBT_VARS": text}))
+    given = Settings.from_env({**env, "STIR_DBT_VARS": '{"market_country": "BR"}'})
+    assert dbt_runner(given, as_of="2018-06-14").variables == {"market_country": "BR"}
 
 
 def test_half_of_the_servers_given_is_an_error() -> None:

@@ -1,11 +1,6 @@
 {{ config(order_by='(channel_id, month)') }}
-{#- A build as of an earlier date than the first month of the boards still sees the year before it. -#}
-{%- set first_month -%}
-toStartOfMonth(least(toDate('{{ var("youtube_board_first_month") }}'), toDate({{ stir_now() }}) - interval 12 month))
-{%- endset -%}
-{%- set first_event -%}
-least(toDate('{{ var("youtube_board_events_from") }}'), toDate({{ stir_now() }}) - interval 12 month)
-{%- endset %}
+{%- set first_month = "toStartOfMonth(" ~ first_day_shown("youtube_board_first_month") ~ ")" %}
+{%- set first_event = first_day_shown("youtube_board_events_from") %}
 
 with channels_monthly_stats_20230219 as (
     {{ youtube_dump('channels_monthly_stats_20230219') }}
