@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import dagster as dg
-from dagster._core.execution.stats import RunStepKeyStatsSnapshot, StepEventStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.event_log.base import AssetRecord
 
@@ -111,20 +109,37 @@ def _selected(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterable[str]
     return _planned(instance, run.run_id)
 
 
-@lru_cache(maxsize=256)
+# What is known of runs and cannot change. By run alone: the code server has another instance object each tick.
+_planned_of: dict[str, tuple[str, ...]] = {}
+_failed_of: dict[str, frozenset[str] | None] = {}
+
+
 def _planned(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
     """Assets of a run that was started as a whole job; written once, when the run is made."""
-    found = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    keys = (record.event_log_entry.dagster_event for record in found.records)
-    return tuple(event.asset_key.to_user_string() for event in keys if event and event.asset_key)
+    if run_id not in _planned_of:
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        found = instance.get_records_for_run(run_id, of_type=kind).records
+        keys = (record.event_log_entry.dagster_event for record in found)
+        _make_room(_planned_of)
+        _planned_of[run_id] = tuple(
+            event.asset_key.to_user_string() for event in keys if event and event.asset_key
+        )
+    return _planned_of[run_id]
 
 
-@lru_cache(maxsize=256)
 def _failed_steps(instance: dg.DagsterInstance, run_id: str) -> frozenset[str] | None:
     """Steps that failed in a finished run; None when it broke before or outside of its steps."""
-    stats: Sequence[RunStepKeyStatsSnapshot] = instance.get_run_step_stats(run_id)
-    failed = frozenset(step.step_key for step in stats if step.status is StepEventStatus.FAILURE)
-    return failed or None
+    if run_id not in _failed_of:
+        found = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+        steps = frozenset(step for record in found if (step := record.event_log_entry.step_key))
+        _make_room(_failed_of)
+        _failed_of[run_id] = steps or None
+    return _failed_of[run_id]
+
+
+def _make_room(kept: dict[str, Any]) -> None:
+    while len(kept) >= _RUNS_READ:
+        kept.pop(next(iter(kept)), None)
 
 
 @dataclass
@@ -152,10 +167,9 @@ class _Failed:
             canceled = record.dagster_run.status is dg.DagsterRunStatus.CANCELED
             # No worker took it up in time, or none could be started: nothing is known of its assets.
             unstarted = record.start_time is None and not canceled
-            for key in self._to_blame(record.dagster_run, canceled=canceled):
-                build = self.builds.get(key)
-                if ended < moment or (build is not None and build.built_at >= ended):
-                    continue
+            if ended < moment:
+                continue
+            for key in self._to_blame(record.dagster_run, ended, canceled=canceled):
                 before = found.get(key, Failures(0, 0.0))
                 count = 0 if unstarted else _CANCEL_COUNTS_AS if canceled else 1
                 found[key] = Failures(
@@ -163,18 +177,21 @@ class _Failed:
                 )
         return found
 
-    def _to_blame(self, run: dg.DagsterRun, *, canceled: bool) -> list[str]:
+    def _to_blame(self, run: dg.DagsterRun, ended: float, *, canceled: bool) -> list[str]:
         missing = {
             key
             for key in _selected(self.instance, run)
             if key in self.graph.nodes and self.built_by.get(key) != run.run_id
         }
-        if canceled:
-            return sorted(missing)
+        lasting = {
+            key for key in missing if (build := self.builds.get(key)) is None or build.built_at < ended
+        }
+        if canceled or not lasting:
+            return sorted(lasting)
         failed = _failed_steps(self.instance, run.run_id)
         return sorted(
             key
-            for key in missing
+            for key in lasting
             # Behind an input that is missing too, it was skipped; the input is to blame.
             if not missing & set(self.graph.nodes[key].deps)
             and (failed is None or key not in self.steps or self.steps[key] in failed)

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,12 +22,14 @@ import click
 import dagster as dg
 import psutil
 
+from stir_assets.automation.alerts.store import load_memory
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.freshness import observe_platform
 from stir_assets.automation.graph import graph_of
 from stir_assets.bench.soak_report import Fault, Sample, build_report, render
 from stir_assets.bench.world_clock import WorldClock
 from stir_assets.build import build_definitions
+from stir_assets.core.alerts.model import Action
 from stir_assets.core.clickhouse import clickhouse_client
 from stir_assets.core.scheduling.model import Graph
 from stir_assets.core.scheduling.report import Freshness
@@ -77,8 +79,11 @@ class Soak:
             time.sleep(max(0.0, min(SAMPLE_SECONDS, end - begun) - (time.monotonic() - begun)))
         return False
 
-    def source_stops(self, seconds: float) -> None:
-        """A source brings nothing: its reader is late, the source is blamed, nothing runs for it in vain."""
+    def source_stops(self, seconds: float, meanwhile: Callable[[], None]) -> None:
+        """A source brings nothing: its reader is late, the source is blamed, nothing runs for it in vain.
+
+        `meanwhile` happens once it is blamed: a promise at risk is told after five more minutes.
+        """
         self.clock.stopped.add(STATEMENT)
         begun = time.time()
         self.say(f"{SOURCE} has stopped")
@@ -88,8 +93,8 @@ class Soak:
             return asset.state in (Freshness.AT_RISK, Freshness.BROKEN) and asset.blame[-1:] == (SOURCE,)
 
         seen = self.watch(seconds, blamed)
-        rest = begun + seconds - time.time()
-        self.watch(rest)
+        meanwhile()
+        self.watch(begun + seconds - time.time())
         # One may still be owed to what arrived before.
         after = self._builds_of(MODEL, begun)
         self.clock.stopped.discard(STATEMENT)
@@ -104,6 +109,7 @@ class Soak:
                     f"no runs without news ({after})": after <= 1,
                     "fresh again after it went on": recovered,
                 },
+                _is_root_of_source,
             )
         )
 
@@ -134,6 +140,7 @@ class Soak:
                     f"others went on ({unharmed} builds)": unharmed > 0,
                     "fresh again after the repair": repaired,
                 },
+                lambda root: root == f"asset:{MODEL}",
             )
         )
 
@@ -157,6 +164,25 @@ class Soak:
                 },
             )
         )
+
+    # -- what people were told
+
+    def tell_alerts(self) -> None:
+        """Adds to each fault that has an alert of its own whether it was told once, and its end once."""
+        memory = load_memory(self.instance)
+        messages = [*memory.history, *memory.outbox]
+        for number, fault in enumerate(self.faults):
+            if fault.root is None:
+                continue
+            mine = [entry for entry in messages if entry.at >= fault.at and fault.root(entry.root)]
+            told = sum(entry.action is Action.OPEN or entry.title.startswith("again:") for entry in mine)
+            ended = sum(entry.action is Action.RESOLVE for entry in mine)
+            came_and_went = sum(entry.title.startswith("came and went") for entry in mine)
+            checks = {
+                f"one alert ({told})": told == 1,
+                f"one recovery told ({ended + came_and_went})": ended + came_and_went == 1,
+            }
+            self.faults[number] = replace(fault, expected={**fault.expected, **checks})
 
     # -- what the instance says
 
@@ -216,6 +242,11 @@ class Soak:
         return {name: sum(self._service(name).cpu_times()[:2]) for name in _SHARED}
 
 
+def _is_root_of_source(root: str) -> bool:
+    """The incident of the source, or of the flows that fill it, whichever showed first."""
+    return root == f"source:{SOURCE.split('/')[0]}" or root.startswith("scrape:")
+
+
 def _overlap(spans: list[tuple[float, float]]) -> bool:
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
@@ -247,11 +278,14 @@ def command(minutes: float, faults: bool, as_json: Path | None) -> None:
         cpu, begun = soak.idle_cpu(), time.time()
         end = begun + minutes * 60
         if faults:
-            soak.watch(max(60.0, minutes * 60 * 0.1))
-            soak.source_stops(300)
-            soak.model_breaks(300)
-            soak.daemon_dies()
+            soak.watch(60)
+            # Told after ten minutes: five until it is at risk, five in which it stays so.
+            soak.source_stops(690, soak.daemon_dies)
+            soak.model_breaks(240)
+            # A recovery is told when it has lasted three minutes.
+            soak.watch(240)
         soak.watch(end - time.time())
+        soak.tell_alerts()
         # A daemon that was killed starts its count again.
         spent = {name: max(0.0, now - cpu[name]) for name, now in soak.idle_cpu().items()}
         report = build_report(soak.instance, soak.graph, soak.samples, soak.faults, begun, spent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,8 @@ class Fault:
     name: str
     at: float
     expected: Mapping[str, bool]
+    root: Callable[[str], bool] | None = None
+    """Which incidents (by their root) are about it; None where people are not told."""
 
 
 def build_report(
