@@ -17,6 +17,7 @@ import psutil
 from dagster._core.test_utils import create_run_for_test
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
+from dagster_graphql.test.utils import execute_dagster_graphql
 
 from stir_assets.launch.launcher import ForkRunLauncher
 from stir_assets.launch.protocol import request
@@ -73,6 +74,12 @@ def job_of(op):
     return job
 
 defs = dg.Definitions(jobs=[job_of(op) for op in (quick, slow, greedy, crashing, querying)])
+"""
+
+TERMINATE = """
+mutation Terminate($runId: String!) {
+    terminateRun(runId: $runId, terminatePolicy: SAFE_TERMINATE) { __typename }
+}
 """
 
 DAGSTER_YAML = """
@@ -163,6 +170,13 @@ class Location:
         self.instance.launch_run(run.run_id, context)
         return run.run_id
 
+    def terminate(self, run_id: str) -> str:
+        """Cancels as the UI does; what the answer is called in its schema."""
+        answer = execute_dagster_graphql(
+            self.workspace.create_request_context(), TERMINATE, variables={"runId": run_id}
+        )
+        return answer.data["terminateRun"]["__typename"]
+
     def run(self, run_id: str) -> dg.DagsterRun:
         """The run as it is now."""
         found = self.instance.get_run_by_id(run_id)
@@ -185,12 +199,12 @@ class Location:
 
 
 @contextmanager
-def location(folder: Path, env: dict[str, str]) -> Iterator[Location]:
-    """Everything in `folder`. `env` is the environment of the instance's processes."""
+def location(folder: Path, env: dict[str, str], code: str = CODE) -> Iterator[Location]:
+    """Everything in `folder`. `env` is the environment of the instance's processes, `code` the module's text."""
     for name in ("code", "said", "home"):
         (folder / name).mkdir()
     (folder / "home" / "dagster.yaml").write_text(DAGSTER_YAML)
-    (folder / "code" / f"{MODULE}.py").write_text(CODE)
+    (folder / "code" / f"{MODULE}.py").write_text(code)
     env = {
         **env,
         "PYTHONPATH": os.pathsep.join((str(folder / "code"), str(REPO_ROOT))),
