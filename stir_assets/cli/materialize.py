@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,16 +53,18 @@ def materialize_selection(
     would spoil each other. Raises `ConfigError` when the selection is no selection or matches nothing that can be
     built.
     """
-    with _quiet():
+    with _without_warnings():
         keys = _resolve(defs, selection)
         job = defs.resolve_implicit_global_asset_job_def().get_subset(
             asset_selection=keys, asset_check_selection=_checks(defs, keys)
         )
-    with dg.DagsterInstance.get() as instance, _quiet():
+    with dg.DagsterInstance.get() as instance, _without_warnings():
         _wait_for_others(instance, keys, on_wait)
         run = instance.create_run_for_job(
             job,
             asset_selection=frozenset(keys),
+            # Kept in the event log, as in every run; only the progress display writes to the terminal.
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags={"stir/started_by": "stir run", "stir/selection": selection[:200]},
         )
         report = RunReport(run.run_id)
@@ -144,15 +145,11 @@ def _note(event: dg.DagsterEvent, report: RunReport, total: int, on_step: Callab
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Dagster logs every event to stderr; the progress display says it better."""
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
+def _without_warnings() -> Iterator[None]:
+    """Those of libraries about each other do not concern who runs an asset."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def require_success(report: RunReport) -> None:

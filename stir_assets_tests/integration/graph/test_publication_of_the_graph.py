@@ -167,6 +167,9 @@ def test_run_from_the_command_line_builds_models_and_their_readers(
     assert result.exit_code == 0, result.output
     assert "stir/mart_instagram_hashtags" in result.output
     assert "serving/prod/social_profile_hashtags" in result.output
+    with dg.DagsterInstance.get() as instance:
+        logged = [entry.user_message for entry in instance.all_logs(instance.get_runs(limit=1)[0].run_id)]
+    assert "public.social_profile_hashtags: swap: swapping" in logged
 
 
 def test_a_model_records_the_newest_event_it_contains(defs: dg.Definitions, warehouse: Client) -> None:
