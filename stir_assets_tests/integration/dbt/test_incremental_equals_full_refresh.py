@@ -135,7 +135,11 @@ def project(
     tmp_path: Path, clickhouse: Client, clickhouse_server: ClickHouseSettings
 ) -> Iterator[PrivateProject]:
     made = private_project(
-        tmp_path / "project", clickhouse, clickhouse_server, {"beat_replica": list(MODELS)}
+        tmp_path / "project",
+        clickhouse,
+        clickhouse_server,
+        {"beat_replica": list(MODELS)},
+        without=("marts", "coffee"),
     )
     with contextlib.ExitStack() as stack:
         stack.callback(made.drop, clickhouse, ["beat_replica", "whole"])

@@ -61,7 +61,9 @@ def project(
     tmp_path: Path, clickhouse: Client, clickhouse_server: ClickHouseSettings
 ) -> Iterator[PrivateProject]:
     tables = {schema: [EVENTS] for schema in MODELS}
-    made = private_project(tmp_path / "project", clickhouse, clickhouse_server, tables)
+    made = private_project(
+        tmp_path / "project", clickhouse, clickhouse_server, tables, without=("marts", "staging")
+    )
     models = made.folder / "models" / "marts" / "data_request"
     shutil.copytree(PROJECT / "models" / "marts" / "data_request", models)
     (models / "mart_youtube_account.sql").write_text(
