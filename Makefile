@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo down test lint types unit bench lock clean
+.PHONY: help install demo down test tests lint types unit lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,7 +24,10 @@ demo: install ## a whole platform on this machine: engines, a generated world, a
 down: install ## stop what `make demo` left running
 	$(BIN)/stir down
 
-test: install lint types ## everything CI runs
+test: install ## everything CI runs
+	@$(MAKE) --no-print-directory --jobs=3 lint types tests
+
+tests: install # beside the type checker, which needs one processor for half a minute
 	$(BIN)/python -m pytest -n 2
 
 unit: install ## only the tests that need no engine
