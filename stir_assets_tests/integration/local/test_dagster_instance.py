@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 import yaml
 from dagster import DagsterInstance
+from dagster._core.test_utils import freeze_time
+from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_iteration
 
 from stir_assets.settings import REPO_ROOT
 from stir_assets_tests.fixtures.s3 import S3
@@ -71,6 +76,21 @@ def test_queue_and_freshness_are_set(instance: DagsterInstance) -> None:
     assert queue.tag_concurrency_limits == [{"key": "stir/lane", "value": "heavy", "limit": 1}]
     assert instance.get_settings("freshness") == {"enabled": True}
     assert instance.run_monitoring_enabled
+
+
+@pytest.mark.parametrize(("ended_seconds_ago", "held"), [(10, 1), (600, 0)])
+def test_a_killed_worker_does_not_keep_its_place_in_a_pool(
+    instance: DagsterInstance, ended_seconds_ago: int, held: int
+) -> None:
+    """Not at once, because a run that ends in order gives it back by itself."""
+    run = instance.create_run_for_job(talk, status=dg.DagsterRunStatus.STARTED)
+    instance.event_log_storage.set_concurrency_slots("postgres", 1)
+    assert instance.event_log_storage.claim_concurrency_slot("postgres", run.run_id, "speak").is_claimed
+    with freeze_time(datetime.now(UTC) - timedelta(seconds=ended_seconds_ago)):
+        instance.report_run_failed(run, "the worker was killed")
+    daemon = SimpleNamespace(instance=instance)
+    list(execute_concurrency_slots_iteration(daemon, logging.getLogger()))  # pyright: ignore[reportArgumentType]
+    assert instance.event_log_storage.get_concurrency_info("postgres").active_slot_count == held
 
 
 def test_workspace_names_the_one_location() -> None:
