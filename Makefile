@@ -14,7 +14,8 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stir needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock setuptools wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	@# Not compiled ahead: Python does it for the modules that are used, and most never are.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-compile \
 		--constraint requirements.lock --editable '.[local,dev]'
 	@touch $@
 
