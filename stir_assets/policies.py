@@ -6,12 +6,15 @@ Dagster counts from the last materialization, Stir from the data; docs/freshness
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
 import dagster as dg
 
 from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms
 
 
+# Dagster walks through a thousand dates to check a cron's interval, and dagster-dbt asks for a spec many times over.
+@cache
 def freshness_policy(terms: FreshnessTerms) -> dg.FreshnessPolicy:
     """Dagster's policy for `terms`. A deadline becomes a daily cron whose window opens a day before it."""
     if isinstance(terms, DeadlineTerms):
