@@ -110,6 +110,8 @@ class Simulation:
         self._count = 0
         self._finished = True
         self._slow = sorted({period for period in setting.periods.values() if period > _STREAM})
+        nodes = setting.graph.nodes.items()
+        self._sources = [(key, setting.periods.get(key)) for key, node in nodes if not node.managed]
         self._first_state()
 
     # -- the world
@@ -123,11 +125,8 @@ class Simulation:
                 self._finish(key, self._build(key, self._builds, self.now))
 
     def _move_sources(self) -> None:
-        for key, node in self.setting.graph.nodes.items():
-            if node.managed:
-                continue
-            period = self.setting.periods.get(key)
-            index = math.floor(self.now / period) if period else 0
+        for key, period in self._sources:
+            index = int(self.now // period) if period else 0
             known = self._builds.get(key)
             if known is None or known.version != index:
                 at = index * period if period else self.start
