@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from clickhouse_connect.driver.client import Client
 
+from stir_assets.automation.check_results import as_result
 from stir_assets.core.source_health.judge import Check, SourceFacts, Verdict, checks_of, verdicts
 from stir_assets.core.source_health.query import full_hour, missing_tables, read_sources
 from stir_assets.core.source_health.terms import WatchTerms
@@ -110,15 +111,7 @@ def build_source_checks(sources: Sequence[WatchTerms]) -> dg.AssetChecksDefiniti
         for source, (_, verdicts_) in found.items():
             for verdict in verdicts_:
                 if check_key(source, verdict.check) in context.selected_asset_check_keys:
-                    event = evaluation(source, verdict)
-                    yield dg.AssetCheckResult(
-                        asset_key=event.asset_key,
-                        check_name=event.check_name,
-                        passed=event.passed,
-                        severity=event.severity,
-                        description=event.description,
-                        metadata=event.metadata,
-                    )
+                    yield as_result(evaluation(source, verdict))
 
     return check
 

@@ -16,12 +16,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import boto3
 import psycopg
 
 from stir_assets.bench.publish_table import (
@@ -37,9 +36,9 @@ from stir_assets.bench.publish_table import (
     target,
 )
 from stir_assets.core.clickhouse import clickhouse_client
+from stir_assets.core.s3 import publication_staging
 from stir_assets.errors import ConfigError
 from stir_assets.publish.publisher import Publisher
-from stir_assets.publish.staging import S3Staging
 from stir_assets.publish.types import EXPORT_SETTINGS
 from stir_assets.settings import Settings
 
@@ -96,12 +95,7 @@ class Place:
 
 def _publish(place: Place, *, indexed: bool, source: str) -> Outcome:
     s3, clickhouse = place.settings.s3, place.settings.clickhouse
-    staging = S3Staging(
-        s3.bucket,
-        "bench",
-        lambda: boto3.Session().client("s3", endpoint_url=s3.endpoint),
-        endpoint=s3.endpoint,
-    )
+    staging = publication_staging(replace(s3, prefix="bench"))
     publisher = Publisher(lambda: clickhouse_client(clickhouse), place.settings.postgres_dsn, staging)
     published = publisher.publish(target(indexed=indexed), source, run_id=uuid.uuid4().hex)
     return Outcome(seconds=dict(published.seconds), note=f"{published.staged_bytes / 1e6:.0f} MB staged")
