@@ -17,9 +17,10 @@ RUN mkdir -p stir_assets && touch stir_assets/__init__.py \
 COPY stir_assets stir_assets
 COPY stir_dbt stir_dbt
 COPY workspace.yaml dagster.yaml ./
-# Parsing does not connect; the profile only has to render.
-RUN STIR_ENV=prod STIR_CLICKHOUSE_HOST=unused STIR_CLICKHOUSE_PASSWORD=unused \
-    dbt --no-send-anonymous-usage-stats parse --project-dir stir_dbt --profiles-dir stir_dbt --target prod
+# Parsing does not connect. Another database or a cluster: give the image's build the same STIR_CLICKHOUSE_DATABASE
+# and STIR_CLICKHOUSE_CLUSTER as its containers, or each of their processes parses again.
+ARG STIR_CLICKHOUSE_DATABASE=stir STIR_CLICKHOUSE_CLUSTER=
+RUN python -m stir_assets.dbt.project prod
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 stir \

@@ -1,0 +1,46 @@
+"""What a process needs of dbt is read from the last parse, unless that was for something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from stir_assets.dbt import project
+from stir_assets.settings import DBT_PROJECT_DIR
+
+
+class Parsed(Exception):
+    """Stands for a parse."""
+
+
+@pytest.fixture
+def no_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    project.stir_dbt_project(DBT_PROJECT_DIR, "local")  # whatever has to be parsed is now
+
+    def parse(*_: object) -> None:
+        raise Parsed
+
+    monkeypatch.setattr(project, "_parse", parse)
+
+
+@pytest.mark.usefixtures("no_parse")
+def test_another_server_needs_no_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("HOST", "elsewhere"), ("PORT", "9999"), ("USER", "somebody"), ("PASSWORD", "x")):
+        monkeypatch.setenv(f"STIR_CLICKHOUSE_{name}", value)
+    manifest = project.parsed_manifest(DBT_PROJECT_DIR, "local")
+    assert "model.stir.mart_leaderboard" in manifest.nodes
+    assert manifest.child_map["model.stir.stg_beat_youtube_account"]
+    assert manifest.flat_graph["nodes"]
+
+
+@pytest.mark.usefixtures("no_parse")
+@pytest.mark.parametrize("name", ["STIR_CLICKHOUSE_DATABASE", "STIR_CLICKHOUSE_CLUSTER"])
+def test_another_database_or_cluster_is_parsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "another")
+    with pytest.raises(Parsed):
+        project.stir_dbt_project(DBT_PROJECT_DIR, "local")
+
+
+@pytest.mark.usefixtures("no_parse")
+def test_another_target_is_parsed() -> None:
+    with pytest.raises(Parsed):
+        project.stir_dbt_project(DBT_PROJECT_DIR, "prod")
