@@ -6,6 +6,7 @@ of what has not changed that is saved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import dagster as dg
@@ -30,6 +31,8 @@ class Tick:
 
     now: float
     graph: Graph
+    families: Mapping[str, str]
+    """Group of each asset, by which runs are joined."""
     snapshot: Snapshot
     plan: Plan
 
@@ -40,6 +43,7 @@ class Scheduler:
     def __init__(self) -> None:
         self._assets: BaseAssetGraph | None = None
         self._declared = self._graph = Graph.of([])
+        self._families: dict[str, str] = {}
         self._temporary: dict[str, FreshnessTerms] = {}
         self._steps: dict[str, str] = {}
         self._durations = Durations()
@@ -52,12 +56,13 @@ class Scheduler:
         if assets is not self._assets:
             self._assets, self._snapshot = assets, None
             self._declared, self._steps = graph_of(assets), steps_of(assets)
+            self._families = families_of(assets)
             self._graph = with_terms(self._declared, self._temporary)
         snapshot = self._read(instance, now)
         decisions = plan(now, self._graph, snapshot.state, POLICY)
         # What is requested now is busy from now on, whether or not its events are there yet.
         self._snapshot = None if decisions.requests else snapshot
-        return Tick(now, self._graph, snapshot, decisions)
+        return Tick(now, self._graph, self._families, snapshot, decisions)
 
     def _read(self, instance: dg.DagsterInstance, now: float) -> Snapshot:
         newest = instance.event_log_storage.get_maximum_record_id()
@@ -76,6 +81,11 @@ class Scheduler:
             steps=self._steps,
             durations=self._durations,
         )
+
+
+def families_of(assets: BaseAssetGraph) -> dict[str, str]:
+    """The group of each asset."""
+    return {node.key.to_user_string(): node.group_name or "" for node in assets.asset_nodes}
 
 
 def steps_of(assets: BaseAssetGraph) -> dict[str, str]:

@@ -40,6 +40,8 @@ ASKED_BY = "stir/asked_by"
 SENSOR_NAME = "freshness"
 # Dagster's loop goes by every five seconds, and would leave out every other one if this were five too.
 INTERVAL_SECONDS = 4
+# Evaluations that only show a changed verdict: a new process, to which all of them are new, spreads them over ticks.
+_SHOWN_A_TICK = 250
 # Longer than any look should take, and shorter than the daemon waits for a tick.
 _LOOK_SECONDS = 30
 
@@ -72,14 +74,14 @@ class FreshnessSensor(AutomationConditionSensorDefinition):
         self._look(context)
         tick = self._scheduler.decide(context.instance, assets, get_current_timestamp())
         verdicts = {key: decision.verdict for key, decision in tick.plan.decisions.items()}
-        news = {key for key, verdict in verdicts.items() if self._shown.get(key) is not verdict}
-        news |= set(tick.plan.requests)
+        changed = [key for key, verdict in verdicts.items() if self._shown.get(key) is not verdict]
+        news = {*changed[:_SHOWN_A_TICK], *tick.plan.requests}
+        self._shown |= {key: verdicts[key] for key in news}
         news = {key for key in news if assets.get(dg.AssetKey.from_user_string(key)).automation_condition}
         requests, cursor, evaluations = self._evaluate(context, assets, tick, news)
-        self._shown = verdicts
         wanted = {key.to_user_string() for request in requests for key in request.asset_selection or ()}
-        families = {node.key.to_user_string(): node.group_name or "" for node in assets.asset_nodes}
-        runs = split({key: tick.plan.requests.get(key, Lane.REGULAR) for key in wanted}, tick.graph, families)
+        lanes = {key: tick.plan.requests.get(key, Lane.REGULAR) for key in wanted}
+        runs = split(lanes, tick.graph, tick.families)
         return dg.SensorResult(
             run_requests=[_run_request(tick, assets, lane, keys, self.run_tags) for lane, keys in runs],
             cursor=cursor,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from stir_assets.automation.decide import POLICY
+from stir_assets.automation.decide import POLICY, families_of
 from stir_assets.automation.graph import EVENT_TIME, graph_of
 from stir_assets.core.freshness import WindowTerms
 from stir_assets.core.scheduling.cron_tiers import CRON_TIERS, Cron
@@ -96,8 +96,7 @@ def setting_of(assets: BaseAssetGraph, seconds: Mapping[str, float]) -> Setting:
     """The simulated world: how often each source has news is taken from its terms."""
     graph = graph_of(assets)
     dated = {node.key.to_user_string() for node in assets.asset_nodes if EVENT_TIME in node.metadata}
-    families = {node.key.to_user_string(): node.group_name or "" for node in assets.asset_nodes}
-    return Setting(graph, source_periods(graph, dated), seconds, families, POLICY)
+    return Setting(graph, source_periods(graph, dated), seconds, families_of(assets), POLICY)
 
 
 def source_periods(graph: Graph, dated: set[str]) -> dict[str, float]:

@@ -25,6 +25,14 @@ class Lane(StrEnum):
     REGULAR = "regular"
     HEAVY = "heavy"
 
+    @property
+    def rank(self) -> int:
+        """0 for what goes first."""
+        return _RANK[self]
+
+
+_RANK = {lane: rank for rank, lane in enumerate(Lane)}
+
 
 def lane_of(terms: FreshnessTerms | None) -> Lane:
     """Hot up to an hour, regular up to half a day; daily deadlines, weekly terms and no terms are heavy."""
@@ -94,6 +102,11 @@ class Graph:
         return {key: rank for rank, key in enumerate(self.order)}
 
     @cached_property
+    def managed(self) -> tuple[str, ...]:
+        """What Stir builds, in `order`."""
+        return tuple(key for key in self.order if self.nodes[key].managed)
+
+    @cached_property
     def aging(self) -> Mapping[str, tuple[str, ...]]:
         """The inputs of each node whose age is its own too: a paced input of a faster reader does not count."""
         return {
@@ -146,7 +159,8 @@ class Graph:
     @staticmethod
     def of(nodes: Iterable[Node]) -> Graph:
         """Builds the order; raises `ValueError` naming a cycle. Unknown deps are ignored (other locations)."""
-        by_key = {node.key: node for node in nodes}
+        # By name, so that the order does not depend on who listed the nodes.
+        by_key = {node.key: node for node in sorted(nodes, key=lambda node: node.key)}
         children: dict[str, list[str]] = {key: [] for key in by_key}
         waiting = {key: 0 for key in by_key}
         for node in by_key.values():

@@ -10,7 +10,7 @@ from stir_assets.core.durations import format_duration
 from stir_assets.core.freshness import DeadlineTerms, FreshnessTerms, WindowTerms
 from stir_assets.core.scheduling.data_time import ages, contained
 from stir_assets.core.scheduling.model import Build, Graph, Node, Plan, State, Verdict
-from stir_assets.core.scheduling.planner import input_changed
+from stir_assets.core.scheduling.outlook import input_changed
 
 # Two clocks are read within a run; data times that close are the same.
 _SAME = 1.0
@@ -97,7 +97,7 @@ class _Report:
             lag = self.now - build.data_time
         else:
             # Nothing behind it ages: it is as fresh as can be unless something waits to be read.
-            waits = any(input_changed(self.graph, self.state, node.key, dep) for dep in node.deps)
+            waits = any(input_changed(self.state, node.key, dep) for dep in node.deps)
             lag = self.now - build.built_at if waits and node.managed else 0.0
         if isinstance(node.terms, WindowTerms):
             return self._window(node.terms, lag)

@@ -1,6 +1,6 @@
 """A discrete-event simulation of the graph: sources that move, runs that take time, and somebody who decides.
 
-The decisions under freshness terms are the scheduler's own (`plan`, `split`): nothing of them is written twice.
+The decisions under freshness terms are the scheduler's own (`Planner`, `split`): nothing of them is written twice.
 Time jumps from one moment at which something can change to the next, always on the scheduler's tick.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from stir_assets.core.scheduling.data_time import contained
 from stir_assets.core.scheduling.lag import LagHistory
 from stir_assets.core.scheduling.model import Build, Graph, Lane, Policy, State, Verdict
-from stir_assets.core.scheduling.planner import plan
+from stir_assets.core.scheduling.planner import Planner
 from stir_assets.core.scheduling.runs import PRIORITY, split
 
 _STREAM = 60.0
@@ -109,9 +109,11 @@ class Simulation:
         self._ends: list[tuple[float, int, int, str, Build]] = []
         self._count = 0
         self._finished = True
-        self._slow = sorted({period for period in setting.periods.values() if period > _STREAM})
+        self._periods = sorted(set(setting.periods.values()))
         nodes = setting.graph.nodes.items()
         self._sources = [(key, setting.periods.get(key)) for key, node in nodes if not node.managed]
+        self._next_move = -math.inf
+        self._planner = Planner(setting.graph, setting.policy)
         self._first_state()
 
     # -- the world
@@ -125,6 +127,9 @@ class Simulation:
                 self._finish(key, self._build(key, self._builds, self.now))
 
     def _move_sources(self) -> None:
+        if self.now < self._next_move:
+            return
+        self._next_move = min((self._news(period) for period in self._periods), default=math.inf)
         for key, period in self._sources:
             index = int(self.now // period) if period else 0
             known = self._builds.get(key)
@@ -223,11 +228,16 @@ class Simulation:
     # -- who decides
 
     def run_terms(self, seconds: float, *, every_tick: bool = False) -> Outcome:
-        """The scheduler decides, for `seconds`. `every_tick` does not jump: slow, to check that jumps are sound."""
+        """The scheduler decides, for `seconds`.
+
+        `every_tick` does not jump, and looks at every asset each time: slow, to check that both are sound.
+        """
         until = self.start + seconds
         tick = self.start
         while tick <= until:
             self._settle(tick)
+            if every_tick:
+                self._planner = Planner(self.setting.graph, self.setting.policy)
             wake = self._decide()
             poll = self.setting.policy.poll
             tick = tick + poll if every_tick else self._on_grid(max(wake, tick + poll))
@@ -239,22 +249,24 @@ class Simulation:
         setting = self.setting
         self.outcome.ticks += 1
         state = State(self._builds, self.busy(), {}, setting.seconds)
-        decided = plan(self.now, setting.graph, state, setting.policy)
+        decided = self._planner.plan(self.now, state)
         for lane, keys in split(decided.requests, setting.graph, setting.families):
             self.ask(Request(self.now, lane, tuple(keys)))
         self._start_runs()
         wakes = [self._ends[0][0]] if self._ends else []
         idle: list[str] = []
         for key, decision in decided.decisions.items():
+            if decision.due_at is None:
+                continue
+            if decision.due_at > self.now:
+                wakes.append(decision.due_at)
             if decision.verdict is Verdict.NOT_ADMITTED or (
                 decision.verdict is Verdict.UPSTREAM_BUSY and not self._ends
             ):
                 return self.now
             if decision.verdict is Verdict.NO_NEW_DATA:
                 idle.append(key)
-            if decision.due_at is not None and decision.due_at > self.now:
-                wakes.append(decision.due_at)
-        wakes += [self._news(period) for period in self._slow]
+        wakes += [self._news(period) for period in self._periods if period > _STREAM]
         if self._finished:
             # The first news after a build counts from the data it has, which moves its due time forward.
             wakes.append(self._news(_STREAM))
