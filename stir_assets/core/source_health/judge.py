@@ -50,7 +50,7 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One check's outcome. `figures` are for metadata."""
+    """One check's outcome. `text` says what is wrong, or why nothing can be; `figures` are for metadata."""
 
     check: Check
     passed: bool
@@ -94,20 +94,27 @@ def _late(allowed: timedelta, facts: SourceFacts, p95: float) -> Verdict:
 
 
 def _volume(terms: WatchTerms, facts: SourceFacts) -> Verdict | None:
-    usual = facts.usual
-    if terms.low is None or terms.high is None or usual is None or facts.hour is None:
+    if terms.low is None or terms.high is None or facts.hour is None:
         return None
     if not facts.later:
         # The data has not reached the end of that hour: what is missing may still come.
         return None
-    low, high = terms.low * usual, terms.high * usual
-    passed = usual < MIN_USUAL or low <= facts.rows <= high
+    usual = facts.usual
+    if usual is None:
+        weeks = sum(1 for rows in facts.weeks if rows)
+        text = f"not judged: {weeks} of the {len(facts.weeks)} weeks before have rows at this hour, {MIN_WEEKS} are needed"
+        return Verdict(Check.VOLUME, True, text, {"rows of the hour": facts.rows})
+    figures = {"rows of the hour": facts.rows, "usual rows": usual}
+    if usual < MIN_USUAL:
+        text = f"not judged: {usual:.0f} rows are usual at this hour of the week, {MIN_USUAL} are needed"
+        return Verdict(Check.VOLUME, True, text, figures)
+    passed = terms.low * usual <= facts.rows <= terms.high * usual
     text = (
         ""
         if passed
         else f"{facts.rows} rows in an hour, where {usual:.0f} are usual at this hour of the week"
     )
-    return Verdict(Check.VOLUME, passed, text, {"rows of the hour": facts.rows, "usual rows": usual})
+    return Verdict(Check.VOLUME, passed, text, figures)
 
 
 def _minutes(duration: timedelta) -> float:

@@ -99,12 +99,15 @@ def _late(terms: WatchTerms) -> str:
 def _volume(terms: WatchTerms, hour: int) -> str:
     column = quote_identifier(terms.counts_by)
     starts = [hour - week * WEEK for week in range(_WEEKS + 1)]
-    within = [
-        f"{column} >= toDateTime({hour + HOUR}) and {column} <= clock",
-        *(f"{column} >= toDateTime({start}) and {column} < toDateTime({start + HOUR})" for start in starts),
-    ]
-    counts = ", ".join(f"toFloat64(countIf({condition}))" for condition in within)
-    where = " or ".join(f"({condition})" for condition in within)
+    # Of rows that are replaced, what was changed since says whether the data has come so far.
+    reached = quote_identifier(terms.column) if terms.created else column
+    later = f"{reached} >= toDateTime({hour + HOUR}) and {reached} <= clock"
+    hours = [f"{column} >= toDateTime({start}) and {column} < toDateTime({start + HOUR})" for start in starts]
+    # Several versions of a row are there until the engine has merged them.
+    rows = ", ".join(map(quote_identifier, terms.identity))
+    counted = [f"uniqExactIf(({rows}), {each})" if rows else f"countIf({each})" for each in hours]
+    counts = ", ".join(f"toFloat64({each})" for each in (f"countIf({later})", *counted))
+    where = " or ".join(f"({condition})" for condition in (later, *hours))
     return f"select {_text(terms.key)}, 'volume', [{counts}] from {_table(terms)} where {where}"  # noqa: S608
 
 

@@ -8,7 +8,8 @@
 - `late`: 95 of 100 rows arrive within this time of their event (the promise's `fail`, else a day); measured
   where the time of arrival is recorded;
 - `volume`: rows of an hour are between `low` and `high` times those of the same hour of the week, the median of
-  four weeks. On by default where rows are only added and promised; a table updated in place keeps no history.
+  four weeks. Of a table that is updated in place, the rows that were made in that hour (`created_at`), each counted
+  once however often it was changed since. On by default where something is promised and rows can be counted so.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from stir_assets.errors import ConfigError
 _AHEAD = timedelta(minutes=5)
 _LATE = timedelta(hours=24)
 _LOW, _HIGH = 0.3, 4.0
+_CREATED = "created_at"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,15 @@ class WatchTerms:
     low: float | None = None
     """Share of the usual volume below which it is unusual; None: not watched."""
     high: float | None = None
+    created: str | None = None
+    """Of a table updated in place: the column that says when a row was made."""
+    identity: tuple[str, ...] = ()
+    """Of such a table: the columns of which it keeps one row each."""
 
     @property
     def counts_by(self) -> str:
         """The column by which an hour's rows are counted."""
-        return self.arrival or self.column
+        return self.created or self.arrival or self.column
 
 
 def watch_terms(table: SourceTable) -> WatchTerms | None:
@@ -62,6 +68,10 @@ def watch_terms(table: SourceTable) -> WatchTerms | None:
     if "late" in given and table.arrival is None:
         raise ConfigError(f"{where}: watch.late needs the column of arrival (meta.arrival)")
     low, high = _volume(given.get("volume", _has_history(table)), where)
+    if low is not None and table.replaces_rows and _created(table) is None:
+        raise ConfigError(
+            f"{where}: watch.volume needs a column {_CREATED}, for its rows are replaced: write off"
+        )
     return WatchTerms(
         key=f"{table.schema}/{table.name}",
         column=table.event_time,
@@ -70,11 +80,17 @@ def watch_terms(table: SourceTable) -> WatchTerms | None:
         late=_duration(given.get("late"), late, "late", where) if table.arrival else None,
         low=low,
         high=high,
+        created=_created(table),
+        identity=table.order_by if table.replaces_rows else (),
     )
 
 
+def _created(table: SourceTable) -> str | None:
+    return _CREATED if table.replaces_rows and _CREATED in table.column_names else None
+
+
 def _has_history(table: SourceTable) -> bool:
-    return table.freshness is not None and not table.replaces_rows
+    return table.freshness is not None and (not table.replaces_rows or _created(table) is not None)
 
 
 def _volume(raw: Any, where: str) -> tuple[float | None, float | None]:

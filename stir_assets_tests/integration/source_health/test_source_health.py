@@ -54,6 +54,10 @@ class Events:
         found = look(self.client, [self.terms], at.timestamp(), volumes=True)
         return {verdict.check: verdict.text for verdict in found[self.terms.key][1] if not verdict.passed}
 
+    def volume(self) -> tuple[bool, str]:
+        found = look(self.client, [self.terms], NOW.timestamp(), volumes=True)[self.terms.key][1]
+        return next((verdict.passed, verdict.text) for verdict in found if verdict.check is Check.VOLUME)
+
     def week(self, *rows: int) -> None:
         """Rows of the last full hour (11 to 12), then of the same hour in the weeks before, and some since."""
         for number, count in enumerate(rows):
@@ -106,11 +110,59 @@ def test_an_hour_that_the_data_has_not_reached_is_not_judged(events: Events) -> 
     assert Check.VOLUME in events.failed()
 
 
-def test_a_young_or_small_table_has_no_usual_volume(events: Events) -> None:
+def test_a_young_or_small_table_has_no_usual_volume_and_says_so(events: Events) -> None:
     events.week(1, 100)
-    assert events.failed() == {}
+    assert events.volume() == (
+        True,
+        "not judged: 1 of the 4 weeks before have rows at this hour, 2 are needed",
+    )
     events.week(0, 0, 5, 5, 5)
-    assert events.failed() == {}
+    assert events.volume() == (True, "not judged: 5 rows are usual at this hour of the week, 20 are needed")
+
+
+def test_rows_updated_in_place_are_counted_once_in_the_hour_they_were_made(clickhouse: Client) -> None:
+    table = replace(
+        TABLE,
+        name="items",
+        columns=(
+            SourceColumn("id", "Int64", ""),
+            SourceColumn("created_at", "Nullable(DateTime('UTC'))", ""),
+            SourceColumn("updated_at", "DateTime('UTC')", ""),
+        ),
+        engine="ReplacingMergeTree(updated_at)",
+        order_by=("id",),
+        event_time="updated_at",
+        arrival=None,
+    )
+    clickhouse.command(table.create_sql("items"))
+    declared = watch_terms(table)
+    assert declared is not None
+    terms = replace(declared, key=f"{clickhouse.database}/items")
+
+    def write(made: datetime, first: int, rows: int, changed: datetime | None = None) -> None:
+        columns = {
+            "id": range(first, first + rows),
+            "created_at": [made] * rows,
+            "updated_at": [changed or made] * rows,
+        }
+        clickhouse.insert("items", list(zip(*columns.values(), strict=True)), column_names=list(columns))
+
+    def volume() -> tuple[bool, str]:
+        (_, verdicts) = look(clickhouse, [terms], NOW.timestamp(), volumes=True)[terms.key]
+        return next((verdict.passed, verdict.text) for verdict in verdicts if verdict.check is Check.VOLUME)
+
+    clickhouse.command("SYSTEM STOP MERGES items")
+    for week in range(1, 5):
+        write(NOW - timedelta(minutes=40) - week * WEEK, 1000 * week, 100)
+    write(NOW - timedelta(minutes=40), 0, 40)
+    write(NOW - timedelta(minutes=40) - WEEK, 1000, 100, changed=NOW - timedelta(minutes=3))
+    assert volume() == (True, "")
+    # Ten changes of the same rows are no rows more.
+    for _ in range(10):
+        write(NOW - timedelta(minutes=40), 0, 40, changed=NOW - timedelta(minutes=2))
+    assert volume() == (True, "")
+    clickhouse.command("DELETE FROM items WHERE id < 15")
+    assert volume() == (False, "25 rows in an hour, where 100 are usual at this hour of the week")
 
 
 def test_a_missing_table_is_left_out(events: Events) -> None:
@@ -121,8 +173,15 @@ def test_every_declared_source_parses_and_the_shipped_defaults_are_as_documented
     terms = {found.key: found for table in load_source_tables(SOURCES_DIR) if (found := watch_terms(table))}
     assert terms["_e/post_log_events"].late == timedelta(hours=3)
     assert terms["_e/post_log_events"].low == 0.3
-    # Updated in place: neither arrivals nor a history.
-    assert (terms["coffee_replica/campaign"].late, terms["coffee_replica/campaign"].low) == (None, None)
+    # Updated in place: no arrivals, and rows are counted by when they were made.
+    campaign = terms["coffee_replica/campaign"]
+    assert (campaign.late, campaign.low, campaign.counts_by, campaign.identity) == (
+        None,
+        0.3,
+        "created_at",
+        ("id",),
+    )
+    assert terms["coffee_stage/post_collection_item"].low is None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +195,8 @@ def test_every_declared_source_parses_and_the_shipped_defaults_are_as_documented
 def test_wrong_declarations_name_the_source(watch: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=f"source s.events.*{message}"):
         watch_terms(replace(TABLE, watch=watch))
+    with pytest.raises(ConfigError, match="needs a column created_at"):
+        watch_terms(replace(TABLE, engine="ReplacingMergeTree", watch={"volume": "on"}))
     with pytest.raises(ConfigError, match="needs the column of arrival"):
         watch_terms(replace(TABLE, arrival=None, watch={"late": "1h"}))
 
