@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stir_assets.build import build_definitions
 from stir_assets.cli.materialize import materialize_selection
 from stir_assets.keys import model_key, source_key
 from stir_assets_tests.fixtures.warehouse import Platform
@@ -18,13 +17,14 @@ MODEL = model_key("mart_instagram_phone")
 
 
 @pytest.fixture(scope="module")
-def instance(platform: Platform) -> Iterator[dg.DagsterInstance]:
+def instance(platform: Platform, platform_definitions: dg.Definitions) -> Iterator[dg.DagsterInstance]:
     """The platform's Dagster instance after a run of the model."""
     before = dict(os.environ)
     os.environ.update(platform.environment)
     try:
-        defs = build_definitions(platform.settings)
-        report = materialize_selection(defs, 'key:"stir/mart_instagram_phone"', on_step=lambda _: None)
+        report = materialize_selection(
+            platform_definitions, 'key:"stir/mart_instagram_phone"', on_step=lambda _: None
+        )
         assert report.problems == []
         with dg.DagsterInstance.get() as instance:
             yield instance
@@ -70,11 +70,11 @@ def test_dbt_tests_are_checks_with_a_result(instance: dg.DagsterInstance) -> Non
 
 
 def test_a_selection_too_long_for_a_command_line_is_run_all_the_same(
-    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    platform_definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as hundreds of checks picked in the UI; dagster-dbt then expects dbt to read a file it has written."""
     monkeypatch.setattr("dagster_dbt.asset_utils._SELECTION_ARGS_THRESHOLD", 1)
-    defs = build_definitions(platform.settings)
+    defs = platform_definitions
     graph = defs.resolve_asset_graph()
     # All but one check, and no asset: that has to be spelled out.
     checks = sorted(key for key in graph.asset_check_keys if key.asset_key == MODEL and "_phone" in key.name)[

@@ -43,7 +43,14 @@ def times_run(check: str, model: str) -> int:
 
 
 @pytest.fixture(scope="module", params=["inprocess", "cli"])
-def defs(request: pytest.FixtureRequest, platform: Platform, environment: None) -> dg.Definitions:
+def defs(
+    request: pytest.FixtureRequest,
+    platform: Platform,
+    platform_definitions: dg.Definitions,
+    environment: None,
+) -> dg.Definitions:
+    if request.param == platform.settings.dbt_mode:
+        return platform_definitions
     runner = dbt_runner(platform.settings).model_copy(update={"mode": request.param})
     return build_definitions(platform.settings, resources={"dbt": runner})
 

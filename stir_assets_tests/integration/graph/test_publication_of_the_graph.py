@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from clickhouse_connect.driver.client import Client
 
 from stir_assets.automation.data_times import data_time_of
-from stir_assets.build import build_definitions
 from stir_assets.cli.main import cli
 from stir_assets.cli.materialize import RunReport, materialize_selection
 from stir_assets.errors import ConfigError
@@ -26,8 +25,8 @@ ALL = {f"serving/{environment}/{table.name}" for table in serving_tables() for e
 
 
 @pytest.fixture(scope="module")
-def defs(platform: Platform, environment: None) -> dg.Definitions:
-    return build_definitions(platform.settings)
+def defs(platform_definitions: dg.Definitions, environment: None) -> dg.Definitions:
+    return platform_definitions
 
 
 @pytest.fixture(scope="module")
