@@ -80,11 +80,11 @@ class DataTimes:
         return self._times[name]
 
 
-def data_time_metadata(time: float | None) -> dict[str, Any]:
-    """A data time and the lag it means now, as materialization metadata."""
+def data_time_metadata(time: float | None, served_at: datetime | None = None) -> dict[str, Any]:
+    """A data time and the lag it means, now or when the rows were `served_at`, as materialization metadata."""
     if time is None:
         return {}
-    lag = datetime.now(UTC).timestamp() - time
+    lag = (served_at or datetime.now(UTC)).timestamp() - time
     return {DATA_TIME: dg.MetadataValue.timestamp(time), LAG: round(lag, 1)}
 
 

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from stir_assets.automation.data_times import data_time_metadata
 from stir_assets.core.s3 import publication_staging
 from stir_assets.errors import PermanentError, StirError, TransientError
 from stir_assets.io_managers.relation import Relation
@@ -97,7 +98,9 @@ class ServingTableIOManager(dg.ConfigurableIOManager):
 
 def publication_metadata(publication: Publication) -> dict[str, Any]:
     """What the UI shows and plots of a publication. Sizes in bytes, times in seconds."""
+    time = publication.data_time
     metadata: dict[str, Any] = {
+        **data_time_metadata(time.timestamp() if time else None, publication.published_at),
         "dagster/row_count": publication.rows,
         "dagster/relation_identifier": publication.target,
         "dagster/column_schema": dg.TableSchema(
@@ -116,6 +119,8 @@ def publication_metadata(publication: Publication) -> dict[str, Any]:
         "stir/snapshot": publication.snapshot,
         "stir/swap_attempts": publication.swap_attempts,
     }
+    if publication.previous_run_id is not None:
+        metadata["stir/previous_run"] = dg.MetadataValue.dagster_run(publication.previous_run_id)
     if publication.previous_rows is not None:
         metadata["stir/previous_rows"] = publication.previous_rows
         metadata["stir/growth"] = publication.growth

@@ -49,6 +49,7 @@ def load(
     dsn: str,
     types: dict[str, str],
     progress: Progress,
+    tell: Callable[[str], None],
     checksum: Checksum | None,
 ) -> Loaded:
     """Fill the version; one transaction creates it and copies into it, so a failure leaves nothing.
@@ -70,7 +71,9 @@ def load(
             checksum.check(connection, candidate.place, candidate.label)
         return loaded
     with connect(dsn, f"stir-publish-enrich:{candidate.version}") as side:
-        return _load_enriched(connection, side, candidate, exporter, exported, types, progress, checksum)
+        return _load_enriched(
+            connection, side, candidate, exporter, exported, types, progress, tell, checksum
+        )
 
 
 def _load_enriched(
@@ -81,6 +84,7 @@ def _load_enriched(
     exported: list[str],
     types: dict[str, str],
     progress: Progress,
+    tell: Callable[[str], None],
     checksum: Checksum | None,
 ) -> Loaded:
     """Load and enrich in a temporary table of a side session (gone with it), then copy across, frozen."""
@@ -107,7 +111,7 @@ def _load_enriched(
             candidate.rows = loaded.rows
             take_over(side, temporary, connection, candidate, names)
             raise
-    candidate.dropped = enrich.enrich(side, target, temporary, loaded.rows)
+    candidate.dropped = enrich.enrich(side, target, temporary, loaded.rows, tell)
     candidate.rows = loaded.rows - sum(candidate.dropped.values())
     take_over(side, temporary, connection, candidate, names, lambda: progress(loaded))
     return loaded
@@ -128,7 +132,7 @@ def take_over(
         try:
             rows = enrich.transfer(side, place, connection, candidate.place, names, tick)
         except psycopg.Error as error:
-            raise copy_error(error, target.name, {}, 0) from error
+            raise copy_error(error, target.name, {}) from error
         if rows != candidate.rows:
             raise IncompleteExport(
                 f"{target.name}: {candidate.rows} staged rows became {rows}; publish again"

@@ -18,14 +18,24 @@ from stir_assets.publish.target import Enrichment, Target
 _CHUNK = 1 << 18
 
 
-def enrich(connection: Connection, target: Target, table: sql.Composable, rows: int) -> dict[str, int]:
-    """Run the declared steps in one snapshot of the product tables; returns the rows each step dropped."""
+def enrich(
+    connection: Connection,
+    target: Target,
+    table: sql.Composable,
+    rows: int,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, int]:
+    """Run the declared steps in one snapshot of the product tables; returns the rows each step dropped.
+
+    `tell` hears of each step before it runs.
+    """
     dropped: dict[str, int] = {}
     # The steps join on any column, so the planner should know the table, and each step must see the last one's rows.
     connection.execute(sql.SQL("analyze {}").format(table))
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         for step in target.enrichments:
+            tell(f"enriching {rows} rows: {step.name}")
             left = _run(connection, target, step, table)
             if left != rows:
                 _judge(target, step, rows, left)

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from stir_assets.errors import StirError
 from stir_assets.publish.errors import IncompleteExport, Refused, TypeConversionError
-from stir_assets.publish.export import Exporter, StagedSlice
+from stir_assets.publish.export import Exporter
 from stir_assets.publish.postgres import Connection, translate
 from stir_assets.publish.staging import ObjectReader
 
@@ -27,12 +27,11 @@ _READ_AHEAD = 6  # chunks; one chunk decompresses to a few megabytes at most
 
 @dataclass
 class Loaded:
-    """What has been copied so far."""
+    """What has been staged and handed to COPY so far."""
 
     rows: int = 0
     bytes: int = 0
     staged_bytes: int = 0
-    waited: float = 0.0
 
 
 Progress = Callable[[Loaded], None]
@@ -61,66 +60,66 @@ def copy_slices(
     frozen: bool,
     progress: Progress,
 ) -> Loaded:
-    """COPY every slice into the table as it is staged, and check the rows of each. Caller holds the transaction.
+    """COPY all slices into the table, as they are staged, in one statement; check the rows of each and of all.
 
-    Raises IncompleteExport, TypeConversionError, Refused (NOT NULL, CHECK) or what the exporter ran into.
+    One statement, read ahead across its objects, so that PostgreSQL never waits for a new one to be opened. Caller
+    holds the transaction. Raises IncompleteExport, TypeConversionError, Refused (NOT NULL, CHECK) or what the
+    exporter ran into.
     """
     statement = sql.SQL("copy {} ({}) from stdin (format text, encoding 'UTF8'{})").format(
         table,
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", freeze") if frozen else sql.SQL(""),
     )
-    client = exporter.staging.client
-    loaded = Loaded()
-    for number in range(len(exporter.slices)):
-        staged = _wait(exporter, number, loaded, progress)
-        reader = ObjectReader(client, exporter.staging.bucket, staged.key)
-        before = loaded.rows
-        rows = _copy_one(connection, statement, reader, target, types, before, lambda: progress(loaded))
-        if not rows == reader.lines == staged.rows:
-            raise IncompleteExport(
-                f"{target}: s3://{reader.bucket}/{reader.key} holds {reader.lines} rows, {staged.rows} were exported "
-                f"and {rows} loaded; the publication was given up"
-            )
-        loaded.rows += rows
-        loaded.bytes += reader.bytes
-        loaded.staged_bytes += reader.compressed
-        progress(loaded)
+    loaded, wrong = Loaded(), list[str]()
+    cursor = connection.cursor()
+    try:
+        with (
+            cursor.copy(statement) as copy,
+            ReadAhead(lambda stopped: _staged(exporter, loaded, wrong, stopped)) as chunks,
+        ):
+            for chunk in chunks:
+                if chunk:
+                    copy.write(chunk)
+                progress(loaded)
+    except psycopg.Error as error:
+        raise copy_error(error, target, types) from error
+    if cursor.rowcount != loaded.rows:
+        wrong.append(f"{loaded.rows} rows were staged and {cursor.rowcount} loaded")
+    if wrong:
+        raise IncompleteExport(f"{target}: {wrong[0]}; the publication was given up")
+    progress(loaded)
     return loaded
 
 
-def _wait(exporter: Exporter, number: int, loaded: Loaded, progress: Progress) -> StagedSlice:
-    while (staged := exporter.wait(number)) is None:
-        loaded.waited += 0.2
-        progress(loaded)
-    return staged
+def _staged(
+    exporter: Exporter, loaded: Loaded, wrong: list[str], stopped: threading.Event
+) -> Iterator[bytes]:
+    """The bytes of all slices in order, each waited for; `loaded` counts those that are read to their end.
+
+    A slice of other rows than were exported is the last one, and `wrong`. It is not raised at once, because what COPY
+    says of its bytes, such as an exception of ClickHouse among them, tells more.
+    """
+    for number in range(len(exporter.slices)):
+        while (staged := exporter.wait(number)) is None:
+            if stopped.is_set():
+                return
+        reader = ObjectReader(exporter.staging.client, exporter.staging.bucket, staged.key)
+        yield from reader
+        if reader.lines != staged.rows:
+            where = f"s3://{reader.bucket}/{reader.key}"
+            wrong.append(f"{where} holds {reader.lines} rows, {staged.rows} were exported")
+            return
+        loaded.rows += reader.lines
+        loaded.bytes += reader.bytes
+        loaded.staged_bytes += reader.compressed
 
 
-def _copy_one(
-    connection: Connection,
-    statement: sql.Composed,
-    reader: ObjectReader,
-    target: str,
-    types: dict[str, str],
-    rows_before: int,
-    tick: Callable[[], None],
-) -> int:
-    cursor = connection.cursor()
-    try:
-        with cursor.copy(statement) as copy, ReadAhead(iter(reader)) as chunks:
-            for chunk in chunks:
-                copy.write(chunk)
-                tick()
-    except psycopg.Error as error:
-        raise copy_error(error, target, types, rows_before) from error
-    return cursor.rowcount
-
-
-def copy_error(error: psycopg.Error, target: str, types: dict[str, str], rows_before: int) -> StirError:
+def copy_error(error: psycopg.Error, target: str, types: dict[str, str]) -> StirError:
     """A failed COPY in words: which column, which line, what ClickHouse type it was."""
     state = error.sqlstate or ""
     match = _COPY_CONTEXT.search(error.diag.context or "")
-    line = int(match[1]) + rows_before if match else None
+    line = int(match[1]) if match else None
     column = (match[2] if match else None) or error.diag.column_name
     reason = (error.diag.message_primary or str(error)).strip()
     if state.startswith("23"):
@@ -149,9 +148,13 @@ def copy_error(error: psycopg.Error, target: str, types: dict[str, str], rows_be
 
 
 class ReadAhead:
-    """Runs an iterator on a thread, a few items ahead, so that reading and decompressing overlap with COPY."""
+    """Runs an iterator on a thread, a few items ahead, so that reading and decompressing overlap with COPY.
 
-    def __init__(self, source: Iterator[bytes]) -> None:
+    `source` is given the event that says that nobody reads any more. Nothing for half a second comes out as an
+    empty item.
+    """
+
+    def __init__(self, source: Callable[[threading.Event], Iterator[bytes]]) -> None:
         self.source = source
         self.items: queue.Queue[bytes | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
         self.stopped = threading.Event()
@@ -170,14 +173,21 @@ class ReadAhead:
                 self.thread.join(0.01)
 
     def _drain(self) -> Iterator[bytes]:
-        while (item := self.items.get()) is not None:
+        while True:
+            try:
+                item = self.items.get(timeout=0.5)
+            except queue.Empty:
+                yield b""
+                continue
+            if item is None:
+                return
             if isinstance(item, BaseException):
                 raise item
             yield item
 
     def _fill(self) -> None:
         try:
-            for item in self.source:
+            for item in self.source(self.stopped):
                 if self.stopped.is_set():
                     return
                 self.items.put(item)

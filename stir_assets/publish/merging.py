@@ -60,9 +60,10 @@ def stage(
         )  # fmt: skip
     if checksum is not None:
         checksum.check(connection, place, f"{private}.{name}")
-    _make_key(work, place, private, name)
-    work.candidate.dropped = enrich.enrich(connection, target, place, loaded.rows)
+    work.candidate.dropped = enrich.enrich(connection, target, place, loaded.rows, work.tell)
     work.candidate.rows = loaded.rows - sum(work.candidate.dropped.values())
+    # Not before: every row that is enriched would have to be entered again.
+    _make_key(work, place, private, name)
     return loaded
 
 

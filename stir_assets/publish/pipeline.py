@@ -93,6 +93,10 @@ class Pipeline:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
+    def tell(self, message: str) -> None:
+        """Report what is done with the loaded rows."""
+        self.on_progress(Progress("load", message))
+
     def _locked(self) -> Publication:
         # Everything made outside PostgreSQL carries the manifest's identity, so that two databases may share
         # a bucket and a ClickHouse without clearing away each other's work.
@@ -189,7 +193,7 @@ class Pipeline:
             result = merged.result
         if self.connection.closed:  # lost with the answer to a commit that went through
             self._reconnect()
-        return self._result(plan, known, frozen, loaded, result, data_time, previous_rows, merged)
+        return self._result(plan, known, before, frozen, loaded, result, data_time, previous_rows, merged)
 
     def _reconnect(self) -> None:
         """A new session for the work after the swap; when somebody else has the lock by now, they clear up."""
@@ -293,6 +297,7 @@ class Pipeline:
             dsn=self.config.dsn,
             types=plan.clickhouse_types,
             progress=progress,
+            tell=self.tell,
             checksum=checksum,
         )
 
@@ -395,8 +400,8 @@ class Pipeline:
             connection.execute(sql.SQL("drop table if exists {}").format(places))
 
     def _result(
-        self, plan: Plan, known: TargetRow, frozen: Snapshot, loaded: Loaded, result: SwapResult,
-        data_time: datetime | None, previous_rows: int | None, merged: merging.Merged | None,
+        self, plan: Plan, known: TargetRow, before: RunRow | None, frozen: Snapshot, loaded: Loaded,
+        result: SwapResult, data_time: datetime | None, previous_rows: int | None, merged: merging.Merged | None,
     ) -> Publication:  # fmt: skip
         described = {column.name: column.description for column in self.target.columns}
         return Publication(
@@ -414,6 +419,7 @@ class Pipeline:
             published_at=published_at(self),
             data_time=data_time,
             previous_version=known.current,
+            previous_run_id=before.run_id if before else None,
             previous_rows=previous_rows,
             columns=tuple((name, kind, described[name]) for name, kind in plan.pg_types.items()),
             snapshot=frozen.kind,

@@ -45,6 +45,7 @@ class Publication:
     published_at: datetime
     data_time: datetime | None
     previous_version: str | None
+    previous_run_id: str | None
     previous_rows: int | None
     columns: tuple[tuple[str, str, str | None], ...]
     snapshot: str
@@ -82,6 +83,7 @@ class Publication:
             "published_at": self.published_at.isoformat(),
             "data_time": self.data_time.isoformat() if self.data_time else None,
             "previous_version": self.previous_version,
+            "previous_run_id": self.previous_run_id,
             "previous_rows": self.previous_rows,
             "growth": self.growth,
             "columns": [{"name": n, "type": t, "description": d} for n, t, d in self.columns],

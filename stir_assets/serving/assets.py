@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from stir_assets.automation.data_times import DataTimeKeeper, data_time_metadata
+from stir_assets.automation.data_times import DataTimeKeeper
 from stir_assets.automation.graph import terms_metadata
 from stir_assets.core.freshness import terms_as_written
 from stir_assets.io_managers.relation import Relation
@@ -75,11 +75,7 @@ def build_serving_asset(table: ServingTable, environment: ServingEnvironment) ->
             time = data_times.reading(context.instance, client, [context.asset_key]).built(context.asset_key)
         relation = Relation(table.source(environment, clickhouse.database), time, target)
         yield dg.Output(
-            relation,
-            metadata={
-                **data_time_metadata(time),
-                "stir/mart": dg.MetadataValue.asset(model_key(table.marts[environment])),
-            },
+            relation, metadata={"stir/mart": dg.MetadataValue.asset(model_key(table.marts[environment]))}
         )
 
     return publish

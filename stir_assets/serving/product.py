@@ -58,6 +58,15 @@ def from_accounts(
     )
 
 
+WITHOUT_PUBLIC_ID = EnrichmentStep(
+    "rows of collections without a public id",
+    # The application reads reports by their public id: nobody could see them.
+    "delete from {table} where collection_share_id is null",
+    (),
+    drops_rows=True,
+)
+
+
 def share_ids(extra: str = "") -> tuple[EnrichmentStep, EnrichmentStep]:
     """The public share id of each row's collection, by its `collection_id` and `collection_type`."""
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stir_assets.core.freshness import within
 from stir_assets.serving.declaration import Index, ServingTable, bigint, enriched, stable_id, text
-from stir_assets.serving.product import share_ids
+from stir_assets.serving.product import WITHOUT_PUBLIC_ID, share_ids
 
 
 def most_frequent(array: str, name: str, condition: str = "1") -> str:
@@ -48,5 +48,5 @@ table = ServingTable(
         enriched("collection_share_id", "text", "Public id of the report."),
     ),
     indexes=(Index(("collection_share_id", "tagged_count")),),
-    enrichments=share_ids(),
+    enrichments=(*share_ids(), WITHOUT_PUBLIC_ID),
 )

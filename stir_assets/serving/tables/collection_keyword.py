@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stir_assets.core.freshness import within
 from stir_assets.serving.declaration import Index, ServingTable, bigint, enriched, stable_id, text
-from stir_assets.serving.product import share_ids
+from stir_assets.serving.product import WITHOUT_PUBLIC_ID, share_ids
 from stir_assets.serving.tables.collection_hashtag import most_frequent
 
 # Words that say nothing about a post. The list of the application's first version had 22 as well.
@@ -32,5 +32,5 @@ table = ServingTable(
         enriched("collection_share_id", "text", "Public id of the report."),
     ),
     indexes=(Index(("collection_share_id", "tagged_count")),),
-    enrichments=share_ids(),
+    enrichments=(*share_ids(), WITHOUT_PUBLIC_ID),
 )

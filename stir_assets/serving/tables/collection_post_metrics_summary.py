@@ -15,7 +15,7 @@ from stir_assets.serving.declaration import (
     text,
     timestamp,
 )
-from stir_assets.serving.product import POST_COLLECTION_ITEM, from_accounts, share_ids
+from stir_assets.serving.product import POST_COLLECTION_ITEM, WITHOUT_PUBLIC_ID, from_accounts, share_ids
 
 # What RFC 3986 allows in an address; anything else would break the link.
 NOT_IN_AN_ADDRESS = "[^A-Za-z0-9._~:/?#@!$&()*+,;=%\\\\[\\\\]-]"
@@ -114,11 +114,6 @@ table = ServingTable(
             "where t.post_collection_item_id = i.id and t.post_collection_item_id > 0",
             (POST_COLLECTION_ITEM,),
         ),
-        EnrichmentStep(
-            "rows of collections without a public id",
-            "delete from {table} where collection_share_id is null",
-            (),
-            drops_rows=True,
-        ),
+        WITHOUT_PUBLIC_ID,
     ),
 )

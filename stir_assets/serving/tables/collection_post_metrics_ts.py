@@ -14,7 +14,7 @@ from stir_assets.serving.declaration import (
     text,
     timestamp,
 )
-from stir_assets.serving.product import from_accounts, share_ids
+from stir_assets.serving.product import WITHOUT_PUBLIC_ID, from_accounts, share_ids
 from stir_assets.serving.tables.collection_post_metrics_summary import address
 
 _ACCOUNT = "platform_account_code = a.id, profile_pic = a.thumbnail, followers = coalesce(a.followers, 0)"
@@ -77,5 +77,6 @@ table = ServingTable(
             (),
             drops_rows=True,
         ),
+        WITHOUT_PUBLIC_ID,
     ),
 )

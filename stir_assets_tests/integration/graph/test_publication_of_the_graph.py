@@ -83,6 +83,14 @@ def test_ids_stay_the_same_from_one_publication_to_the_next(
     connection.rollback()
     again = materialize_selection(defs, 'key:"serving/prod/leaderboard"', on_step=lambda _: None)
     assert again.success
+    with dg.DagsterInstance.get() as instance:
+        both = instance.fetch_materializations(serving_key("prod", "leaderboard"), limit=2).records
+    second, first = (record.asset_materialization for record in both)
+    assert first is not None
+    assert second is not None
+    assert second.metadata["stir/growth"].value == 1.0
+    assert second.metadata["stir/previous_rows"].value == first.metadata["dagster/row_count"].value
+    assert second.metadata["stir/previous_run"].value == both[1].run_id
     assert rows(connection, query) == before
     version = rows(
         connection,
@@ -120,6 +128,33 @@ def test_report_rows_that_the_application_does_not_show_are_left_out(
         "select count(*) from public.collection_post_metrics_summary where collection_share_id is null",
     )
     assert (hidden[0][0], orphans[0][0]) == (0, 0)
+
+
+def test_rows_that_no_report_shows_are_dropped_and_counted(
+    defs: dg.Definitions, published: RunReport, connection: psycopg.Connection[Any]
+) -> None:
+    collection, tags = rows(
+        connection,
+        "select collection_id, count(*) from public.collection_hashtag where collection_type = 'POST' "
+        "group by 1 order by 1 limit 1",
+    )[0]
+    rename = "update public.post_collection set id = %s where id = %s"
+    connection.execute(rename, ("gone", collection))
+    connection.commit()
+    try:
+        report = materialize_selection(defs, 'key:"serving/prod/collection_hashtag"', on_step=lambda _: None)
+    finally:
+        connection.execute(rename, (collection, "gone"))
+        connection.commit()
+    assert report.problems == []
+    key = "serving/prod/collection_hashtag"
+    assert report.rows[key] == published.rows[key] - tags
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(serving_key("prod", "collection_hashtag"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    metadata = event.asset_materialization.metadata
+    assert metadata["stir/dropped: rows of collections without a public id"].value == tags
 
 
 def test_numeric_arrays_are_arrays_of_numbers(
