@@ -366,14 +366,7 @@ class Pipeline:
         """Take back everything of this attempt. Never raises, so that the reason stays the one reported."""
         keep = isinstance(error, Refused) and error.candidate is not None
         state = "rejected" if isinstance(error, Refused) else "aborted"
-        if not isinstance(
-            error, Exception
-        ):  # cancelled, perhaps while ClickHouse was still writing the snapshot
-            self.clickhouse.kill([f"{self.token}-snapshot"])
-        with suppress(Exception):
-            snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token)
-        with suppress(Exception):
-            remove_folder(self.config.staging, self._folder())
+        # The manifest first: what a second interrupt leaves in ClickHouse and S3, the next run finds by its name.
         with suppress(Exception):
             pid = None
             if self.connection.info.transaction_status is not pq.TransactionStatus.IDLE:
@@ -386,6 +379,13 @@ class Pipeline:
                     self._undo_postgres(fresh, state, error, keep)
             else:
                 self._undo_postgres(self.connection, state, error, keep)
+        # Cancelled, perhaps while ClickHouse was still writing the snapshot.
+        if not isinstance(error, Exception):
+            self.clickhouse.kill([f"{self.token}-snapshot"])
+        with suppress(Exception):
+            snapshot.drop(self.clickhouse, self.config.snapshot_database, self.token)
+        with suppress(Exception):
+            remove_folder(self.config.staging, self._folder())
 
     def _undo_postgres(self, connection: Connection, state: str, error: BaseException, keep: bool) -> None:
         manifest = Manifest(connection, self.config.private_schema, self.config.public_schema)

@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from stir_assets.publish import snapshot
 from stir_assets.publish.errors import ContractError, Refused, TypeConversionError
 from stir_assets.publish.target import Column, Guards, SqlCheck
-from stir_assets_tests.integration.publish.conftest import TARGET, Desk
+from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, TARGET, Desk
 
 _CHECK = Guards(checks=(SqlCheck("none of version 2", "select * from {table} where version = 2"),))
 _NOT_NULL = (*TARGET.columns[:2], Column("name", "text", nullable=False))
@@ -51,6 +52,26 @@ def test_15_a_guard_refuses_and_the_live_table_stays(
     desk.publish()
     assert desk.live() == (1000, 3, 3)
     assert desk.leftovers().versions == 1
+
+
+def test_an_interrupt_while_a_refused_publication_is_taken_back_leaves_no_run_half_done(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    desk.fill(1)
+    desk.publish()
+    desk.fill(2, 500)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(snapshot, "drop", interrupt)
+        desk.publish()
+    assert desk.rows("select state from stir_publish.run order by started desc limit 1") == [("rejected",)]
+    assert desk.live() == (1000, 1, 1)
+    desk.fill(2)
+    desk.publish()
+    assert desk.live() == (1000, 2, 2)
+    assert desk.leftovers() == PREVIOUS_ONLY
 
 
 ID, VERSION, NAME = TARGET.columns
