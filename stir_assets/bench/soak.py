@@ -1,7 +1,13 @@
-"""The platform by itself: `stir bench soak --minutes 20`.
+"""The platform by itself: `stir bench soak`.
 
-The world advances, nothing but freshness terms decides, and three faults are injected: a source stops, a model
-breaks, the daemon is killed. Reports promised against measured for every asset, runs, retries and idle cost.
+The world advances, nothing but freshness terms decides, and three faults are injected: a model breaks, a source
+stops, the daemon is killed. Reports promised against measured for every asset, runs, retries and idle cost.
+
+How long each lasts follows from what is to be seen of it. The model is broken for five minutes, begun when it is
+nearly due, which is room for three of its four attempts (the waits are 1, 2 and 4 minutes); what is told of its
+repair falls into the next fault's beginning. The source stops for as long as its silence takes to be told: five
+minutes until a promise is at risk, five in which it stays so. The daemon dies meanwhile. Then the recovery is
+waited for, which is told when it has lasted three minutes.
 """
 
 from __future__ import annotations
@@ -23,15 +29,16 @@ import dagster as dg
 import psutil
 
 from stir_assets.automation.alerts.store import load_memory
+from stir_assets.automation.decide import POLICY
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.freshness import observe_platform
 from stir_assets.automation.graph import graph_of
 from stir_assets.bench.soak_report import Fault, Sample, build_report, render
 from stir_assets.bench.world_clock import WorldClock
 from stir_assets.build import build_definitions
-from stir_assets.core.alerts.model import Action
+from stir_assets.core.alerts.model import Action, Message
 from stir_assets.core.clickhouse import clickhouse_client
-from stir_assets.core.scheduling.model import Graph
+from stir_assets.core.scheduling.model import Graph, Verdict
 from stir_assets.core.scheduling.report import Freshness
 from stir_assets.errors import ConfigError
 from stir_assets.local.connect import connected_settings
@@ -43,8 +50,13 @@ SAMPLE_SECONDS = 15.0
 SOURCE = "beat_replica/recent_scrape_request_log"
 STATEMENT = "042_recent_scrape_request_log"
 MODEL = "stir/stg_beat_recent_scrape_request_log"
-_TABLE = "beat_replica.recent_scrape_request_log"
-_AWAY = "beat_replica.recent_scrape_request_log_away"
+_TABLE = "stir.stg_beat_recent_scrape_request_log"
+_BROKEN_SECONDS = 300.0
+_STOPPED_SECONDS = 690.0
+# A build is due within this time: attempts begin soon after the model broke.
+_NEARLY_DUE = 40.0
+_DUE_WITHIN = 420.0
+_TOLD_WITHIN = 900.0
 _SHARED = ("daemon", "code-server", "zygote")
 
 
@@ -114,33 +126,35 @@ class Soak:
         )
 
     def model_breaks(self, seconds: float) -> None:
-        """A table that a model reads is gone: few attempts, others go on; repaired when it is back."""
-        others = self._others()
-        with self.clock.held(), contextlib.closing(clickhouse_client(self.settings.clickhouse)) as client:
-            client.command(f"RENAME TABLE {_TABLE} TO {_AWAY}")
-            self.clock.stopped.add(STATEMENT)
-        begun = time.time()
-        self.say(f"{MODEL} is broken: its source table is gone")
-        try:
-            self.watch(seconds)
-        finally:
-            with contextlib.closing(clickhouse_client(self.settings.clickhouse)) as client:
-                client.command(f"RENAME TABLE {_AWAY} TO {_TABLE}")
-            self.clock.stopped.discard(STATEMENT)
-        failed = self._failed_runs(MODEL, begun)
-        unharmed = self._builds_since(others, begun)
+        """A model cannot write its table: few attempts, others go on; repaired when it can."""
+        others = {key for key, node in self.graph.nodes.items() if node.managed and key != MODEL}
+        self.watch(_DUE_WITHIN, _is_nearly_due)
+        with contextlib.closing(clickhouse_client(self.settings.clickhouse)) as client:
+            # The name stays taken, and nobody can read or write it.
+            client.command(f"DETACH TABLE {_TABLE} PERMANENTLY")
+            begun = time.time()
+            self.say(f"{MODEL} is broken: its table is detached")
+            try:
+                self.watch(seconds)
+            finally:
+                client.command(f"ATTACH TABLE {_TABLE}")
+        failed, unharmed = self._failed_runs(MODEL, begun), self._builds_since(others, begun)
         self.say(f"{MODEL} is repaired after {failed} failed runs")
         repaired = self.watch(420, lambda sample: sample.assets[MODEL].state is Freshness.FRESH)
+        # Of a promise broken meanwhile it is known why.
+        affected = frozenset({MODEL, *self._readers(MODEL)})
         self.faults.append(
             Fault(
                 "a model broke",
                 begun,
                 {
-                    f"bounded attempts ({failed})": 1 <= failed <= 4,
+                    f"bounded attempts ({failed})": 2 <= failed <= POLICY.attempts,
                     f"others went on ({unharmed} builds)": unharmed > 0,
                     "fresh again after the repair": repaired,
                 },
                 lambda root: root == f"asset:{MODEL}",
+                ended=time.time(),
+                affects=affected,
             )
         )
 
@@ -169,25 +183,39 @@ class Soak:
 
     def tell_alerts(self) -> None:
         """Adds to each fault that has an alert of its own whether it was told once, and its end once."""
-        memory = load_memory(self.instance)
-        messages = [*memory.history, *memory.outbox]
         for number, fault in enumerate(self.faults):
             if fault.root is None:
                 continue
-            mine = [entry for entry in messages if entry.at >= fault.at and fault.root(entry.root)]
-            told = sum(entry.action is Action.OPEN or entry.title.startswith("again:") for entry in mine)
-            ended = sum(entry.action is Action.RESOLVE for entry in mine)
-            came_and_went = sum(entry.title.startswith("came and went") for entry in mine)
-            checks = {
-                f"one alert ({told})": told == 1,
-                f"one recovery told ({ended + came_and_went})": ended + came_and_went == 1,
-            }
+            told, ended = self._told(fault)
+            checks = {f"one alert ({told})": told == 1, f"one recovery told ({ended})": ended == 1}
             self.faults[number] = replace(fault, expected={**fault.expected, **checks})
+
+    def recoveries_are_told(self) -> None:
+        """Waits until the end of every fault was told, a quarter of an hour at most."""
+        faults = [fault for fault in self.faults if fault.root is not None]
+        self.watch(_TOLD_WITHIN, lambda _: all(self._told(fault)[1] for fault in faults))
+
+    def _told(self, fault: Fault) -> tuple[int, int]:
+        """How often a fault was told, and its end: where an incident goes on for another cause too, in an update."""
+        memory = load_memory(self.instance)
+        mine = [
+            entry
+            for entry in (*memory.history, *memory.outbox)
+            if entry.at >= fault.at and fault.root is not None and fault.root(entry.root)
+        ]
+        told = sum(entry.action is Action.OPEN or entry.title.startswith("again:") for entry in mine)
+        joined = any(_names(entry, MODEL, over=False) for entry in mine)
+        return told or int(joined), sum(_tells_the_end(entry) for entry in mine)
 
     # -- what the instance says
 
-    def _others(self) -> set[str]:
-        return {key for key, node in self.graph.nodes.items() if node.managed and key != MODEL}
+    def _readers(self, key: str) -> set[str]:
+        found, todo = set(), [key]
+        while todo:
+            new = set(self.graph.children[todo.pop()]) - found
+            found |= new
+            todo += new
+        return found
 
     def _runs(self, since: float) -> int:
         return len(self._records(since))
@@ -247,6 +275,25 @@ def _is_root_of_source(root: str) -> bool:
     return root == f"source:{SOURCE.split('/')[0]}" or root.startswith("scrape:")
 
 
+def _tells_the_end(message: Message) -> bool:
+    if message.action is Action.RESOLVE or message.title.startswith("came and went"):
+        return True
+    return _names(message, MODEL, over=True)
+
+
+def _names(message: Message, key: str, *, over: bool) -> bool:
+    """Whether an update says that something of this asset is over, or has begun."""
+    lines = [line for line in message.lines if line.startswith("*well again*") is over]
+    return message.action is Action.UPDATE and any(key in line for line in lines)
+
+
+def _is_nearly_due(sample: Sample) -> bool:
+    """The model has news to read and will be built at once."""
+    asset = sample.assets[MODEL]
+    soon = asset.next_due is not None and asset.next_due - sample.at < _NEARLY_DUE
+    return soon and bool(asset.own_lag) and asset.verdict == Verdict.FRESH
+
+
 def _overlap(spans: list[tuple[float, float]]) -> bool:
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
@@ -267,7 +314,13 @@ def _soak(say: Callable[[str], None]) -> Iterator[Soak]:
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(min=5), default=20.0, show_default=True)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=5),
+    default=20.0,
+    show_default=True,
+    help="At least; the faults take about half an hour.",
+)
 @click.option(
     "--faults/--no-faults", default=True, show_default=True, help="Stop, break and kill on the way."
 )
@@ -278,12 +331,9 @@ def command(minutes: float, faults: bool, as_json: Path | None) -> None:
         cpu, begun = soak.idle_cpu(), time.time()
         end = begun + minutes * 60
         if faults:
-            soak.watch(60)
-            # Told after ten minutes: five until it is at risk, five in which it stays so.
-            soak.source_stops(690, soak.daemon_dies)
-            soak.model_breaks(240)
-            # A recovery is told when it has lasted three minutes.
-            soak.watch(240)
+            soak.model_breaks(_BROKEN_SECONDS)
+            soak.source_stops(_STOPPED_SECONDS, soak.daemon_dies)
+            soak.recoveries_are_told()
         soak.watch(end - time.time())
         soak.tell_alerts()
         # A daemon that was killed starts its count again.
