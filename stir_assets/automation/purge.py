@@ -8,7 +8,7 @@ last one; all ages here are days.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,8 @@ from dagster._core.storage.schedules.schema import AssetDaemonAssetEvaluationsTa
 from dagster._core.storage.schedules.sql_schedule_storage import SqlScheduleStorage
 
 _BATCH = 500
+# Some ten thousand events in a statement.
+_RUNS_AT_ONCE = 100
 # Events that no run made: what sensors saw in sources, heartbeats, changes of freshness.
 _RUNLESS = ""
 
@@ -75,10 +77,27 @@ def purge_runs(instance: dg.DagsterInstance, now: datetime, keep: Keep) -> int:
     last = _runs_of_last_materializations(instance)
     old = instance.get_run_ids(before, limit=keep.most_runs + len(last))
     gone = [run_id for run_id in old if run_id not in last][: keep.most_runs]
-    for run_id in gone:
-        instance.delete_run(run_id)
-        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    for batch in _batches(gone, _RUNS_AT_ONCE):
+        _delete_runs(instance, batch)
+        for run_id in batch:
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
     return len(gone)
+
+
+def _delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+    """What `DagsterInstance.delete_run` does, in a few statements for many runs.
+
+    Events first: after a crash the run is still there, and is found by the next pass.
+    """
+    log, tags, events = SqlEventLogStorageTable, AssetEventTagsTable, _event_storage(instance)
+    for run_id in events.get_concurrency_run_ids().intersection(run_ids):
+        events.free_concurrency_slots_for_run(run_id)
+    with events.index_connection() as connection:
+        theirs = db.select(log.c.id).where(log.c.run_id.in_(run_ids), log.c.asset_key.is_not(None))
+        connection.execute(tags.delete().where(tags.c.event_id.in_(theirs)))
+        connection.execute(log.delete().where(log.c.run_id.in_(run_ids)))
+        # Tags of runs go with them, by their foreign key.
+        connection.execute(RunsTable.delete().where(RunsTable.c.run_id.in_(run_ids)))
 
 
 def purge_sensed_events(instance: dg.DagsterInstance, now: datetime, keep: Keep, platform: set[str]) -> int:
@@ -180,9 +199,9 @@ def _event_storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
     return storage
 
 
-def _batches(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
+def _batches(items: list[Any], size: int = _BATCH) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _age(path: Path, now: datetime) -> timedelta:

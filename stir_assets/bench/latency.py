@@ -36,7 +36,8 @@ from stir_assets.local.connect import connected_settings
 _LOOK_SECONDS = 0.25
 # The five-minute tier with an aim: news at once, while its runs are cheap.
 HOT_TERMS = {"warn": "5m", "fail": "10m", "every": "45s"}
-_PARTS = ("noticed", "waited", "queued", "built", "path", "total")
+_PARTS = ("noticed", "waited", "queued", "built", "of it models", "published", "path", "total")
+_LONGEST_RUN = 3600.0
 
 
 @dataclass
@@ -58,6 +59,8 @@ class Place:
     put: Callable[[str], None]
     look: Callable[[], set[str]]
     """Marks that a reader sees now."""
+    mart: str | None = None
+    """The model that the target is published from."""
 
 
 @dataclass
@@ -130,6 +133,7 @@ def summary(client: Client, product: psycopg.Connection) -> Place:
         "serving/prod/collection_post_metrics_summary",
         put,
         look,
+        "stir/mart_collection_post",
     )
 
 
@@ -162,32 +166,62 @@ def measure(
 
 
 def _parts(instance: dg.DagsterInstance, place: Place, mark: Mark) -> dict[str, float]:
-    """Where the time went: noticed by the sensor, waited for its term, queued, built; path is all but the wait."""
+    """Where the time went: noticed by the sensor, waited for its term, queued, built; path is all but the wait.
+
+    A mark that was put while a run was on its way, and is in it all the same, was neither noticed nor waited for.
+    """
     visible = mark.visible or mark.at
+    run_id, asked, started = _shown_by(instance, place.target, visible)
     events = instance.fetch_materializations(dg.AssetKey.from_user_string(place.source), limit=50).records
     noticed = min((event.timestamp for event in events if event.timestamp >= mark.at), default=visible)
-    target = dg.AssetKey.from_user_string(place.target)
-    runs = instance.get_run_records(
-        dg.RunsFilter(created_after=datetime.fromtimestamp(mark.at, UTC)), limit=200
-    )
-    # The run that shows it is the last one of the target that had begun when the mark was seen.
-    begun = [
-        (record.start_time, record.create_timestamp.timestamp())
-        for record in runs
+    ended = _built_in(instance, place.mart, run_id) if place.mart is not None else None
+    return parts_of(mark.at, noticed, asked, started, visible, ended)
+
+
+def parts_of(
+    at: float, noticed: float, asked: float, started: float, visible: float, mart_ended: float | None = None
+) -> dict[str, float]:
+    """Seconds between moments: put, noticed, the run asked for and begun, its mart built, seen by a reader.
+
+    Of what went before the mark, nothing is the mark's.
+    """
+    asked = min(max(asked, at), visible)
+    started = min(max(started, asked), visible)
+    noticed = min(noticed, asked)
+    parts = {
+        "noticed": noticed - at,
+        "waited": asked - noticed,
+        "queued": started - asked,
+        "built": visible - started,
+        "total": visible - at,
+    }
+    if mart_ended is not None:
+        ended = min(max(mart_ended, started), visible)
+        parts |= {"of it models": ended - started, "published": visible - ended}
+    return parts | {"path": parts["total"] - parts["waited"]}
+
+
+def _shown_by(instance: dg.DagsterInstance, target: str, visible: float) -> tuple[str, float, float]:
+    """The run by which a mark was seen: id, when it was asked for, when it began.
+
+    It is the last one of the target that had begun by then, for there is never more than one at a time.
+    """
+    key = dg.AssetKey.from_user_string(target)
+    since = datetime.fromtimestamp(visible - _LONGEST_RUN, UTC)
+    runs = [
+        (record.start_time, record.create_timestamp.timestamp(), record.dagster_run.run_id)
+        for record in instance.get_run_records(dg.RunsFilter(created_after=since), limit=500)
         if record.start_time
         and record.start_time <= visible
-        and target in (record.dagster_run.asset_selection or ())
+        and key in (record.dagster_run.asset_selection or ())
     ]
-    started, created = max(begun, default=(visible, visible))
-    asked = max(created, noticed)
-    parts = {
-        "noticed": min(noticed, visible) - mark.at,
-        "waited": max(0.0, asked - noticed),
-        "queued": max(0.0, started - asked),
-        "built": max(0.0, visible - max(started, asked)),
-        "total": visible - mark.at,
-    }
-    return parts | {"path": parts["total"] - parts["waited"]}
+    started, asked, run_id = max(runs, default=(visible, visible, ""))
+    return run_id, asked, started
+
+
+def _built_in(instance: dg.DagsterInstance, key: str, run_id: str) -> float | None:
+    found = instance.fetch_materializations(dg.AssetKey.from_user_string(key), limit=20).records
+    return next((event.timestamp for event in found if event.run_id == run_id), None)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -197,13 +231,13 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def _table(found: Sequence[Found]) -> Iterator[str]:
-    yield f"{'place':<12} {'part':<8} {'p50 s':>7} {'p95 s':>7} {'max s':>7}   marks seen"
+    yield f"{'place':<12} {'part':<12} {'p50 s':>7} {'p95 s':>7} {'max s':>7}   marks seen"
     for each in found:
         for part in _PARTS:
-            values = [parts[part] for parts in each.parts]
+            values = [parts[part] for parts in each.parts if part in parts]
             if values:
                 figures = " ".join(f"{figure:>7.1f}" for figure in _figures(values))
-                yield f"{each.place.name:<12} {part:<8} {figures}   {len(values)} of {len(each.marks)}"
+                yield f"{each.place.name:<12} {part:<12} {figures}   {len(values)} of {len(each.marks)}"
         if not each.parts:
             yield f"{each.place.name:<12} none of {len(each.marks)} marks was seen"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections import Counter
@@ -69,7 +70,7 @@ def not_kept(graph: Graph, samples: Sequence[Sample], faults: Sequence[Fault], k
     minutes it is the start's: the stack stood still before. All else is the scheduler's own.
     """
     found: list[NotKept] = []
-    fail, source_until = graph.nodes[key].longest_lag, 0.0
+    fail, source_until = graph.nodes[key].longest_lag, -math.inf
     since = samples[0].at if samples else 0.0
     for sample in samples:
         asset = sample.assets[key]

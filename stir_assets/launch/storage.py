@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dagster._core.storage.config import PostgresStorageConfig
@@ -22,8 +23,19 @@ _MOST_MORE = 30
 _RECYCLE_SECONDS = 1800
 
 _lock = threading.Lock()
-_engines: dict[tuple[int, str], Engine] = {}
-_caches: dict[tuple[int, str], tuple[dict[Any, Any], dict[Any, Any]]] = {}
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all instances of a process have in common."""
+
+    engine: Engine
+    # Which migrations ran is asked once a process too, not once an instance.
+    index_cache: dict[Any, Any] = field(default_factory=dict)
+    migration_cache: dict[Any, Any] = field(default_factory=dict)
+
+
+_shared: dict[tuple[int, str], _Shared] = {}
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
@@ -41,12 +53,12 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             inst_data=inst_data,
             postgres_url=url,
             # Tables that were there for one instance of this process are there for the next.
-            should_autocreate_tables=config.get("should_autocreate_tables", True) and place not in _engines,
+            should_autocreate_tables=config.get("should_autocreate_tables", True) and place not in _shared,
             token_provider=token_provider,
         )
         with _lock:
-            if place not in _engines:
-                _engines[place] = create_pg_engine(
+            if place not in _shared:
+                engine = create_pg_engine(
                     url,
                     token_provider,
                     isolation_level="AUTOCOMMIT",
@@ -56,11 +68,10 @@ class PooledPostgresStorage(DagsterPostgresStorage):
                     # A server that was restarted has closed them all.
                     pool_pre_ping=True,
                 )
-                _caches[place] = {}, {}
-            engine, (index_cache, migration_cache) = _engines[place], _caches[place]
+                _shared[place] = _Shared(engine)
+            shared = _shared[place]
         for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
-            part._engine = engine
-        # Which migrations ran is asked once a process too, not once an instance.
-        storage._event_log_storage._secondary_index_cache = index_cache
-        storage._run_storage._index_migration_cache = migration_cache
+            part._engine = shared.engine
+        storage._event_log_storage._secondary_index_cache = shared.index_cache
+        storage._run_storage._index_migration_cache = shared.migration_cache
         return storage
