@@ -22,7 +22,7 @@ class StagedSlice:
 
 
 class Exporter:
-    """Writes the slices in order on threads of its own, a few ahead of who takes them with `wait`."""
+    """Writes the slices in order on threads of its own; `wait` hands them out, or raises what went wrong."""
 
     def __init__(
         self,
@@ -36,7 +36,6 @@ class Exporter:
         query_prefix: str,
         settings: dict[str, str | int] | None = None,
         workers: int = 1,
-        ahead: int = 2,
     ) -> None:
         self.factory = factory
         self.staging = staging
@@ -49,8 +48,6 @@ class Exporter:
         # both share a machine, and wait for it where they do not. `workers` is the way to more.
         self.settings = {**EXPORT_SETTINGS, "s3_truncate_on_insert": 0, "max_threads": 1, **(settings or {})}
         self.workers = max(1, min(workers, len(slices) or 1))
-        # Not further: on a machine that both share, what is exported early is exported at the load's expense.
-        self.room = threading.Semaphore(self.workers + ahead)
         self.stopping = threading.Event()
         self.running: set[str] = set()
         self.pending: queue.SimpleQueue[Slice] = queue.SimpleQueue()
@@ -74,7 +71,6 @@ class Exporter:
             return None
         if isinstance(result, BaseException):
             raise result
-        self.room.release()
         return result
 
     def stop(self) -> None:
@@ -93,8 +89,6 @@ class Exporter:
     def _work(self) -> None:
         clickhouse: ClickHouse | None = None
         while not self.stopping.is_set():
-            if not self.room.acquire(timeout=0.2):
-                continue
             try:
                 part = self.pending.get_nowait()
             except queue.Empty:
