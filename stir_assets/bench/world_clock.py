@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
+from clickhouse_connect.driver.client import Client
 
 from stir_assets.core.clickhouse import clickhouse_client
 from stir_assets.errors import StirError
@@ -19,13 +21,18 @@ from stir_assets.world.storage import WorldError, read_state
 class WorldClock(threading.Thread):
     """Advances the world to the present every `every` seconds until `stop`.
 
-    Names in `stopped` are sources that bring nothing meanwhile (statements of `world/sql/stream`). What goes
-    wrong ends the thread and is kept in `problem`.
+    Names in `stopped` are sources that bring nothing meanwhile (statements of `world/sql/stream`). `beside` is done
+    after each step. What goes wrong ends the thread and is kept in `problem`.
     """
 
-    def __init__(self, settings: Settings, every: float = 20.0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        every: float = 20.0,
+        beside: Callable[[WorldClock, Client], None] | None = None,
+    ) -> None:
         super().__init__(name="world-clock", daemon=True)
-        self._settings, self._every = settings, every
+        self._settings, self._every, self._beside = settings, every, beside
         self._end = threading.Event()
         self._held = threading.Lock()
         self.stopped: set[str] = set()
@@ -59,13 +66,9 @@ class WorldClock(threading.Thread):
                     product_connection=product,
                     without=frozenset(self.stopped),
                 )
+            if self._beside is not None:
+                self._beside(self, client)
         self.advances += 1
-
-    @contextlib.contextmanager
-    def held(self):
-        """No advance is under way, and none begins, inside."""
-        with self._held:
-            yield
 
     def run(self) -> None:
         try:
