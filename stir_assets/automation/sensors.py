@@ -41,7 +41,7 @@ SENSOR_NAME = "freshness"
 # Dagster's loop goes by every five seconds, and would leave out every other one if this were five too.
 INTERVAL_SECONDS = 4
 # Evaluations that only show a changed verdict: a new process, to which all of them are new, spreads them over ticks.
-_SHOWN_A_TICK = 250
+_SHOWN_A_TICK = 150
 # Longer than any look should take, and shorter than the daemon waits for a tick.
 _LOOK_SECONDS = 30
 
