@@ -172,7 +172,7 @@ def test_reused_pid_is_not_the_same_process() -> None:
         assert not predecessor.alive()
         stop_session(predecessor, timeout=0.1)
         assert sleeper.poll() is None
-        stop_session(genuine, timeout=5)
+        stop_session(genuine, timeout=1)
         assert sleeper.wait(5) != 0
     finally:
         sleeper.kill()
