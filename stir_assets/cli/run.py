@@ -1,4 +1,4 @@
-"""`stir run SELECTION`: materialize assets now."""
+"""`stir run [SELECTION]`: materialize assets now."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLD_DATA = timedelta(days=45)
 
 
 @click.command()
-@click.argument("selection")
+@click.argument("selection", default="*")
 @click.option("--full-refresh", is_flag=True, help="Build incremental models from the beginning.")
 @click.option(
     "--as-of",
@@ -32,7 +32,7 @@ OLD_DATA = timedelta(days=45)
 def command(selection: str, full_refresh: bool, as_of: str) -> None:
     """Materialize an asset SELECTION now, in dependency order, and show progress.
 
-    SELECTION is Dagster's own syntax: '*', 'group:leaderboard', '+key:"serving/prod/leaderboard"' (with all it
+    SELECTION is Dagster's own syntax: '*' (all, and what is taken without one), 'group:leaderboard', '+key:"serving/prod/leaderboard"' (with all it
     needs), 'key:"stir/mart_leaderboard"+'. The run is recorded and shown in the UI like any other.
     """
     run_and_report(selection, full_refresh=full_refresh, as_of=as_of)
