@@ -13,9 +13,11 @@ install: $(VENV)/.installed ## make the environment in .venv, from the lock file
 $(VENV)/.installed: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stir needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock setuptools wheel
+	@# pip itself first: the one that a Python brings may take three times as long for what follows.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint requirements.lock --upgrade pip setuptools wheel
 	@# Not compiled ahead: Python does it for the modules that are used, and most never are.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-compile \
+	@# setuptools warns of folders that could hide an editable package; there are none.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-compile \
 		--constraint requirements.lock --editable '.[local,dev]'
 	@touch $@
 
@@ -43,8 +45,8 @@ types: install
 
 lock: ## renew requirements.lock from pyproject.toml (a fresh environment, newest allowed versions)
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --upgrade setuptools wheel '.[local,dev,bench]'
-	$(VENV)-lock/bin/python -m pip freeze --all --exclude pip --exclude stir > requirements.lock
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip setuptools wheel '.[local,dev,bench]'
+	$(VENV)-lock/bin/python -m pip freeze --all --exclude stir > requirements.lock
 	rm -rf $(VENV)-lock
 
 clean: ## remove the environment and the local stack's data (stop it first)
