@@ -32,8 +32,9 @@ OLD_DATA = timedelta(days=45)
 def command(selection: str, full_refresh: bool, as_of: str) -> None:
     """Materialize an asset SELECTION now, in dependency order, and show progress.
 
-    SELECTION is Dagster's own syntax: '*' (all, and what is taken without one), 'group:leaderboard', '+key:"serving/prod/leaderboard"' (with all it
-    needs), 'key:"stir/mart_leaderboard"+'. The run is recorded and shown in the UI like any other.
+    SELECTION is Dagster's own syntax: '*' (all, and what is taken without one), 'group:leaderboard',
+    '+key:"serving/prod/leaderboard"' (with all it needs), 'key:"stir/mart_leaderboard"+'. The run is recorded and
+    shown in the UI like any other.
     """
     run_and_report(selection, full_refresh=full_refresh, as_of=as_of)
 

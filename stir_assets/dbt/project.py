@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgpack
 import yaml
 from dagster_dbt import DbtProject
 
@@ -28,6 +30,7 @@ _INPUTS = ("*.sql", "*.yml", "*.md")
 _PARSE_ENVIRONMENT = {"STIR_CLICKHOUSE_HOST": "unused-while-parsing"}
 # dbt writes variables of this prefix into a manifest's metadata, without the prefix.
 _PREFIX, _PARSED_FOR = "DBT_ENV_CUSTOM_ENV_", "STIR_PARSED_FOR"
+_MANIFEST, _SAVED = "manifest.json", "partial_parse.msgpack"
 
 
 def stir_dbt_project(project_dir: Path, target: str) -> DbtProject:
@@ -36,13 +39,14 @@ def stir_dbt_project(project_dir: Path, target: str) -> DbtProject:
     Raises `PermanentError` with dbt's own words when the project does not parse.
     """
     project = DbtProject(project_dir=project_dir, profiles_dir=project_dir, target=target)
-    if _is_stale(project_dir, project.manifest_path, target):
+    folder = project.manifest_path.parent
+    if _is_stale(project_dir, folder, target):
         # Webserver, daemon and code server start together: one parses, the others wait for it.
-        project.manifest_path.parent.mkdir(exist_ok=True)
-        with (project.manifest_path.parent / "parse.lock").open("w") as lock:
+        folder.mkdir(exist_ok=True)
+        with (folder / "parse.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if _is_stale(project_dir, project.manifest_path, target):
-                _parse(project_dir, target)
+            if _is_stale(project_dir, folder, target):
+                _parse(project_dir, folder, target)
     return project
 
 
@@ -55,19 +59,8 @@ def parsed_manifest(project_dir: Path, target: str) -> Manifest:
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    saved = stir_dbt_project(project_dir, target).manifest_path.with_name("partial_parse.msgpack")
-
-    def read() -> Manifest | None:
-        if not saved.exists():
-            return None
-        return Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
-
-    manifest = read()
-    if manifest is None or manifest.metadata.env.get(_PARSED_FOR) != _what_for(target):
-        _parse(project_dir, target)
-        manifest = read()
-    if manifest is None:
-        raise PermanentError(f"dbt parsed {project_dir.name}/ and left no {saved.name} beside its manifest")
+    saved = stir_dbt_project(project_dir, target).manifest_path.with_name(_SAVED)
+    manifest = Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
     manifest.build_parent_and_child_maps()
     manifest.build_flat_graph()
     return manifest
@@ -86,8 +79,9 @@ def check_vars(project_dir: Path, given: Mapping[str, Any]) -> None:
         )
 
 
-def _is_stale(project_dir: Path, manifest: Path, target: str) -> bool:
-    if not manifest.exists() or _parsed_for(manifest) != _what_for(target):
+def _is_stale(project_dir: Path, folder: Path, target: str) -> bool:
+    manifest, saved = folder / _MANIFEST, folder / _SAVED
+    if not (manifest.exists() and saved.exists()) or not _is_for(saved, target):
         return True
     built = manifest.stat().st_mtime
     folders = [project_dir / name for name in ("models", "macros", "tests")]
@@ -104,38 +98,45 @@ def _what_for(target: str) -> str:
     return f"{target} {database} {os.environ.get('STIR_CLICKHOUSE_CLUSTER', '')}".strip()
 
 
-def _parsed_for(manifest: Path) -> str | None:
-    with manifest.open(encoding="utf-8") as file:
-        found = re.search(rf'"{_PARSED_FOR}": "([^"]*)"', file.read(4096))
-    return found[1] if found else None
+def _is_for(saved: Path, target: str) -> bool:
+    """Whether a saved parse was made for this: without unpacking four megabytes."""
+    mark = msgpack.packb(_PARSED_FOR) + msgpack.packb(_what_for(target))  # pyright: ignore[reportOptionalOperand]
+    return mark in saved.read_bytes()
 
 
-def _parse(project_dir: Path, target: str) -> None:
-    # A process of its own: dbt keeps global state, and a failed parse must not spoil ours.
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "dbt.cli.main", "--quiet", "--log-level-file", "none", "--no-use-colors"),
-            *(
-                "parse",
-                "--project-dir",
-                str(project_dir),
-                "--profiles-dir",
-                str(project_dir),
-                "--target",
-                target,
-            ),
-        ],
-        env={**_PARSE_ENVIRONMENT, **os.environ, _PREFIX + _PARSED_FOR: _what_for(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise PermanentError(
-            f"the dbt project in {project_dir.name}/ does not parse:\n{done.stdout}{done.stderr}"
+def _parse(project_dir: Path, folder: Path, target: str) -> None:
+    """Parses into a folder of its own and moves the result into place: nobody may read half a manifest."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix="parse-") as name:
+        work = Path(name)
+        # A parse for something else would hand its mark on.
+        if (folder / _SAVED).exists() and _is_for(folder / _SAVED, target):
+            shutil.copy2(folder / _SAVED, work)
+        # A process of its own: dbt keeps global state, and a failed parse must not spoil ours.
+        done = subprocess.run(
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "dbt.cli.main",
+                    "--quiet",
+                    "--log-level-file",
+                    "none",
+                    "--no-use-colors",
+                ),
+                *("parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir)),
+                *("--target", target, "--target-path", str(work)),
+            ],
+            env={**_PARSE_ENVIRONMENT, **os.environ, _PREFIX + _PARSED_FOR: _what_for(target)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-    # dbt leaves an unchanged manifest's time alone on a partial parse; the check above goes by it.
-    (project_dir / "target" / "manifest.json").touch()
+        if done.returncode:
+            raise PermanentError(
+                f"the dbt project in {project_dir.name}/ does not parse:\n{done.stdout}{done.stderr}"
+            )
+        for part in (_SAVED, _MANIFEST):
+            (work / part).replace(folder / part)
 
 
 if __name__ == "__main__":  # the image's build: python -m stir_assets.dbt.project prod
