@@ -72,6 +72,8 @@ class Outlook:
         self.waiting: dict[str, Decision] = {}
         """What to say of each asset for which nothing is to be done."""
         self._has_news: dict[str, bool] = {}
+        self._resting: set[str] = set()
+        """What would be due if it had not been built a short while ago."""
         self._until: dict[str, float] = {}
         self._now = math.inf
         self._state = State({})
@@ -97,7 +99,8 @@ class Outlook:
         pulls = graph.pulls(self.policy, state.seconds)
         for key in graph.managed:
             if key not in look_at:
-                if key in news and self._has_news.get(key) is not self._can_be_newer(key):
+                flips = self._has_news.get(key) is not self._can_be_newer(key)
+                if key in news and (flips or key in self._resting):
                     self._set_due(key)
                 continue
             was_stale, was_path = self.stale.get(key), self.path.get(key)
@@ -182,14 +185,23 @@ class Outlook:
         self._has_news[node.key] = self._can_be_newer(node.key)
         if self._has_news[node.key] and build.data_time is not None:
             oldest = min(oldest, build.data_time)
-        # A source that always lags, or one that is dead, must not make its readers run without end.
-        earliest = build.built_at + (pace - lead) / 2
-        at = max(oldest + pace - lead, earliest)
+        half, until = (pace - lead) / 2, math.inf
+        at = oldest + pace - lead
+        self._resting.discard(node.key)
+        if at < build.built_at + half:
+            # A source that always lags, or one that is dead, must not make its readers run without end; what was built
+            # while its inputs came back one by one need not wait once a run would make it fresh.
+            fresh_until = (self.possible.get(node.key) or -math.inf) + half
+            if self._now < fresh_until:
+                until = fresh_until
+            else:
+                at = build.built_at + half
+                self._resting.add(node.key)
         if node.terms is not None and node.terms.every is not None:
             # An aim is worth its share of the time and no more; the promise is kept whatever it costs.
             rest = (path + policy.overhead) / policy.aim_share
             at = min(max(at, build.built_at + rest), max(at, oldest + node.promised_lag - lead))
-        return Due(node.key, node.lane.rank, at, oldest + node.longest_lag, node.longest_lag)
+        return Due(node.key, node.lane.rank, at, oldest + node.longest_lag, node.longest_lag, until)
 
     def _can_be_newer(self, key: str) -> bool:
         """Whether a run now would reach newer data than the last one did."""

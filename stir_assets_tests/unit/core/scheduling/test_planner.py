@@ -257,6 +257,22 @@ def test_a_source_that_always_lags_makes_no_storm() -> None:
     assert tick(graph, builds).requests == {}
 
 
+@pytest.mark.parametrize(("data_ago", "wanted"), [(10.0, True), (30 * MINUTE, False)])
+def test_what_was_built_while_its_inputs_came_back_is_built_again_if_that_makes_it_fresh(
+    data_ago: float, wanted: bool
+) -> None:
+    """The first of two inputs had come back when it was built, now the other one has too."""
+    graph = Graph.of(
+        [SOURCE, Node("other", managed=False), Node("mart", deps=("source", "other"), terms=window(15, 30))]
+    )
+    builds = {
+        "source": built(0, 9),
+        "other": built(0, 8, data_ago=data_ago),
+        "mart": built(60, 7, data_ago=3600, source=6, other=1),
+    }
+    assert bool(tick(graph, builds).requests) is wanted
+
+
 def test_a_cold_start_goes_by_urgency_and_not_all_at_once() -> None:
     hot = [Node(f"hot{i}", deps=("source",), terms=window(5, 10)) for i in range(30)]
     cold = [Node(f"cold{i}", deps=("source",), terms=DAILY) for i in range(30)]
