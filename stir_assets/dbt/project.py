@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def check_vars(project_dir: Path, given: Mapping[str, Any]) -> None:
 
 def _is_stale(project_dir: Path, folder: Path, target: str) -> bool:
     manifest, saved = folder / _MANIFEST, folder / _SAVED
-    if not (manifest.exists() and saved.exists()) or not _is_for(saved, target):
+    if not (manifest.exists() and saved.exists()) or not _is_for(saved, project_dir, target):
         return True
     built = manifest.stat().st_mtime
     folders = [project_dir / name for name in ("models", "macros", "tests")]
@@ -92,15 +93,17 @@ def _is_stale(project_dir: Path, folder: Path, target: str) -> bool:
     return any(path.stat().st_mtime > built for path in [*files, *folders])
 
 
-def _what_for(target: str) -> str:
-    """What of the environment a parse depends on: names of relations and, by the cluster, engines."""
+def _what_for(project_dir: Path, target: str) -> str:
+    """What a parse depends on besides the files: names of relations, by the cluster engines, dbt and its own macros."""
     database = os.environ.get("STIR_CLICKHOUSE_DATABASE", "stir")
-    return f"{target} {database} {os.environ.get('STIR_CLICKHOUSE_CLUSTER', '')}".strip()
+    cluster = os.environ.get("STIR_CLICKHOUSE_CLUSTER", "")
+    versions = [f"{package} {version(package)}" for package in ("dbt-core", "dbt-clickhouse")]
+    return ", ".join([str(project_dir.resolve()), target, database, cluster, *versions])
 
 
-def _is_for(saved: Path, target: str) -> bool:
+def _is_for(saved: Path, project_dir: Path, target: str) -> bool:
     """Whether a saved parse was made for this: without unpacking four megabytes."""
-    mark = msgpack.packb(_PARSED_FOR) + msgpack.packb(_what_for(target))  # pyright: ignore[reportOptionalOperand]
+    mark = msgpack.packb(_PARSED_FOR) + msgpack.packb(_what_for(project_dir, target))  # pyright: ignore[reportOptionalOperand]
     return mark in saved.read_bytes()
 
 
@@ -109,24 +112,17 @@ def _parse(project_dir: Path, folder: Path, target: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix="parse-") as name:
         work = Path(name)
         # A parse for something else would hand its mark on.
-        if (folder / _SAVED).exists() and _is_for(folder / _SAVED, target):
+        if (folder / _SAVED).exists() and _is_for(folder / _SAVED, project_dir, target):
             shutil.copy2(folder / _SAVED, work)
         # A process of its own: dbt keeps global state, and a failed parse must not spoil ours.
         done = subprocess.run(
             [
-                *(
-                    sys.executable,
-                    "-m",
-                    "dbt.cli.main",
-                    "--quiet",
-                    "--log-level-file",
-                    "none",
-                    "--no-use-colors",
-                ),
+                *(sys.executable, "-m", "dbt.cli.main"),
+                *("--quiet", "--log-level-file", "none", "--no-use-colors"),
                 *("parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir)),
                 *("--target", target, "--target-path", str(work)),
             ],
-            env={**_PARSE_ENVIRONMENT, **os.environ, _PREFIX + _PARSED_FOR: _what_for(target)},
+            env={**_PARSE_ENVIRONMENT, **os.environ, _PREFIX + _PARSED_FOR: _what_for(project_dir, target)},
             capture_output=True,
             text=True,
             check=False,

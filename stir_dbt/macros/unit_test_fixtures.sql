@@ -31,7 +31,7 @@
       {%- do data_types.update({column.name: column.data_type}) -%}
     {%- endif -%}
   {%- endfor -%}
-  {%- set expected_sql = config.get('expected_sql') or rows_as_text(expected_rows, data_types, "the model") -%}
+  {%- set expected_sql = config.get('expected_sql') or rows_as_text(expected_rows, data_types, "the model, or the first expected row,") -%}
   {%- set quoted = [] -%}
   {%- for name in data_types -%}{%- do quoted.append(adapter.quote(name)) -%}{%- endfor -%}
   {%- call statement('main', fetch_result=True) -%}

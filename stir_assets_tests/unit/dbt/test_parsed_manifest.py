@@ -44,3 +44,10 @@ def test_another_database_or_cluster_is_parsed(name: str, monkeypatch: pytest.Mo
 def test_another_target_is_parsed() -> None:
     with pytest.raises(Parsed):
         project.stir_dbt_project(DBT_PROJECT_DIR, "prod")
+
+
+@pytest.mark.usefixtures("no_parse")
+def test_another_dbt_parses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "version", lambda package: f"another {package}")
+    with pytest.raises(Parsed):
+        project.stir_dbt_project(DBT_PROJECT_DIR, "local")
