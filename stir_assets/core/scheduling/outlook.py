@@ -190,8 +190,10 @@ class Outlook:
         self._resting.discard(node.key)
         if at < build.built_at + half:
             # A source that always lags, or one that is dead, must not make its readers run without end; what was built
-            # while its inputs came back one by one need not wait once a run would make it fresh.
-            fresh_until = (self.possible.get(node.key) or -math.inf) + half
+            # while its inputs came back one by one need not wait once a run would make it fresh, by a whole half window.
+            possible = self.possible.get(node.key) or -math.inf
+            gain = possible - (build.data_time or possible)
+            fresh_until = possible + (pace if gain >= half else half)
             if self._now < fresh_until:
                 until = fresh_until
             else:

@@ -257,7 +257,7 @@ def test_a_source_that_always_lags_makes_no_storm() -> None:
     assert tick(graph, builds).requests == {}
 
 
-@pytest.mark.parametrize(("data_ago", "wanted"), [(10.0, True), (30 * MINUTE, False)])
+@pytest.mark.parametrize(("data_ago", "wanted"), [(10.0, True), (12 * MINUTE, True), (30 * MINUTE, False)])
 def test_what_was_built_while_its_inputs_came_back_is_built_again_if_that_makes_it_fresh(
     data_ago: float, wanted: bool
 ) -> None:
