@@ -34,7 +34,6 @@ class WorldClock(threading.Thread):
         super().__init__(name="world-clock", daemon=True)
         self._settings, self._every, self._beside = settings, every, beside
         self._end = threading.Event()
-        self._held = threading.Lock()
         self.stopped: set[str] = set()
         self.advances = 0
         self.problem: BaseException | None = None
@@ -53,7 +52,6 @@ class WorldClock(threading.Thread):
         if behind < 1:
             return
         with (
-            self._held,
             contextlib.closing(clickhouse_client(self._settings.clickhouse)) as client,
             psycopg.connect(self._settings.postgres_dsn, autocommit=True) as product,
         ):
