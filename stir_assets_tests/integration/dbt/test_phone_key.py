@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
-from unittest import mock
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from dbt.cli.main import dbtRunner
 
 from stir_assets.core.phone_key import derived_key, key_database, store_phone_key
 from stir_assets.dbt.phone_key import prepare_phone_key
-from stir_assets.dbt.runner import load_manifest
 from stir_assets.errors import ConfigError
-from stir_assets.settings import DBT_PROJECT_DIR, ClickHouseSettings
-from stir_assets_tests.fixtures.warehouse import Platform
+from stir_assets.settings import ClickHouseSettings
+from stir_assets_tests.fixtures.warehouse import Platform, invoke_dbt
 
 SALT = "a salt of this test"
 PHONE = "9876543210"
@@ -119,14 +115,9 @@ def test_neither_salt_nor_key_stands_in_query_log_or_in_dbts_files(
 
 def test_without_a_stored_key_a_build_says_what_to_do(platform: Platform, warehouse: Client) -> None:
     """In a database of its own that has no key beside it; nothing else is built there."""
-    with mock.patch.dict(os.environ, platform.environment | {"STIR_CLICKHOUSE_DATABASE": "without_key"}):
-        done = dbtRunner(manifest=load_manifest(DBT_PROJECT_DIR, "local")).invoke(
-            [
-                *("--quiet", "--log-level-file", "none", "compile", "--select", "mart_instagram_phone"),
-                *("--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)),
-                *("--target-path", str(platform.target.parent / "no-key")),
-            ]
-        )
+    environment = platform.environment | {"STIR_CLICKHOUSE_DATABASE": "without_key"}
+    target = platform.target.parent / "no-key"
+    done = invoke_dbt(environment, target, "compile", "--select", "mart_instagram_phone")
     warehouse.command("drop database if exists without_key")
     assert not done.success
     said = [str(result.message) for result in getattr(done.result, "results", [])] + [str(done.exception)]
