@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import select
 import socket
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -105,7 +106,11 @@ def new_encoder(encoding: str, level: int) -> Any:
 
 
 class Response:
-    """One response on a client's socket. `begin` chooses between a known length and chunks."""
+    """One response on a client's socket. `begin` chooses between a known length and chunks.
+
+    What ends the response goes with `close`, when nothing of the request is held any more: a client that has read it
+    may send its next query, in the same session or under the same id, at once.
+    """
 
     def __init__(self, connection: socket.socket, *, head_only: bool, http11: bool) -> None:
         self._socket = connection
@@ -114,6 +119,7 @@ class Response:
         self._encoders: list[_Encoder] = []
         self._chunked = False
         self._status_sent = False
+        self._last: Callable[[], None] | None = None
         self._head_lock = threading.Lock()
         self.begun = False
         self.keep_alive = http11
@@ -123,14 +129,14 @@ class Response:
         self.headers: dict[str, str] = {}
 
     def send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """A whole response."""
+        """A whole response, sent by `close`."""
         if headers:
             self.headers.update(headers)
         if body:
             self._prepare_encoders()
             body = self._encoded(body) + self._encoded_end()
         self.headers["Content-Length"] = str(len(body))
-        self._send_head(status, b"" if self._head_only else body)
+        self._last = functools.partial(self._send_head, status, b"" if self._head_only else body)
 
     @property
     def headers_open(self) -> bool:
@@ -196,10 +202,19 @@ class Response:
         return data
 
     def end(self) -> None:
-        """Finish a streamed body."""
-        self._put(self._encoded_end())
+        """Finish a streamed body; its end is sent by `close`."""
+        self._last = functools.partial(self._send_end, self._encoded_end())
+
+    def _send_end(self, data: bytes) -> None:
+        self._put(data)
         if self._chunked and not self._head_only:
             self._socket.sendall(b"0\r\n\r\n")
+
+    def close(self) -> None:
+        """Send what ends the response, once."""
+        last, self._last = self._last, None
+        if last is not None:
+            last()
 
     def fail(self, error: ClickHouseError, version: str) -> None:
         """Report an error after the headers have gone: the tagged block, then a body that never ends properly.
@@ -215,6 +230,7 @@ class Response:
             len(text),
             tag.encode(),
         )
+        self._last = None
         self.write(block)
         self._put(self._encoded_end())
         self.keep_alive = False

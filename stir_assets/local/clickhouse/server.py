@@ -156,6 +156,7 @@ class Server:
             if headers.get("expect", "").lower() == "100-continue":
                 client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._answer(Request(method, *_target(target), headers, raw), response, client)
+            response.close()
             complete = _drained(raw)
         finally:
             with self._state:

@@ -15,6 +15,7 @@ import lz4.frame
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 import zstandard
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
@@ -142,11 +143,27 @@ def test_a_session_expires_and_session_check_says_so(clickhouse_server: ClickHou
     assert late.headers["X-ClickHouse-Exception-Code"] == "372"
 
 
-def test_a_session_is_free_as_soon_as_its_answer_is_read(clickhouse_server: ClickHouseSettings) -> None:
+@pytest.mark.parametrize("rows", [1, 1_000_000])
+def test_a_session_and_a_query_id_are_free_as_soon_as_the_answer_is_read(
+    clickhouse_server: ClickHouseSettings, rows: int
+) -> None:
+    """Tables that came with a query are dropped after it; the client must not be able to send the next before."""
     name = f"busy-{uuid.uuid4()}"
-    for number in range(200):
-        answer = ask(clickhouse_server, f"select {number}", session_id=name)
-        assert answer.status == 200, answer.data
+    tables = {f"t{number}": ("data", b"1\n") for number in range(100)}
+    structures = {f"{table}_structure": "a Int8" for table in tables}
+    for _ in range(3):
+        body, kind = urllib3.encode_multipart_formdata(tables)
+        answer = ask(
+            clickhouse_server,
+            f"select number from numbers({rows})",
+            body=body,
+            headers={"Content-Type": kind},
+            session_id=name,
+            query_id=name,
+            **structures,
+        )
+        assert answer.status == 200, answer.data[-300:]
+        assert answer.data.count(b"\n") == rows
 
 
 def test_a_session_refuses_a_second_query_at_the_same_time(clickhouse_server: ClickHouseSettings) -> None:
