@@ -147,7 +147,7 @@ def test_a_session_expires_and_session_check_says_so(clickhouse_server: ClickHou
 def test_a_session_and_a_query_id_are_free_as_soon_as_the_answer_is_read(
     clickhouse_server: ClickHouseSettings, rows: int
 ) -> None:
-    """Tables that came with a query are dropped after it; the client must not be able to send the next before."""
+    """Tables that came with a query are dropped after it; a client's next connection must not come before that."""
     name = f"busy-{uuid.uuid4()}"
     tables = {f"t{number}": ("data", b"1\n") for number in range(100)}
     structures = {f"{table}_structure": "a Int8" for table in tables}
@@ -157,7 +157,7 @@ def test_a_session_and_a_query_id_are_free_as_soon_as_the_answer_is_read(
             clickhouse_server,
             f"select number from numbers({rows})",
             body=body,
-            headers={"Content-Type": kind},
+            headers={"Content-Type": kind, "Connection": "close"},
             session_id=name,
             query_id=name,
             **structures,
