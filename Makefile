@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where it is set, every process would compile all that it imports anew, and each of ours imports Dagster.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo down test tests lint types unit lock clean
 
