@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
 _RESULT_EVENTS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"})
-_QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-write-json", "--no-populate-cache")
+_QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-write-json")
+# Relations are listed once, before the first model. Left to the models, dbt takes the schema for listed from the first
+# relation that one thread has noted, and another thread takes the tables that are still to come for missing.
+_LISTED_FIRST = ("--populate-cache", "--cache-selected-only")
 # A test that compares models runs when each of them is selected or an ancestor of a selected one. dbt's default
 # (eager) would run it with any of them, against models that are older than this run or not built yet.
 _INDIRECT_SELECTION = "buildable"
@@ -175,7 +178,7 @@ class _Invocation:
         try:
             with _environment(_INDIRECT_SELECTION_VARIABLE, self._indirect_selection):
                 self._result = dbtRunner(manifest=self._manifest, callbacks=[self._on_event]).invoke(
-                    [*_QUIET, *self._arguments]
+                    [*_QUIET, *_LISTED_FIRST, *self._arguments]
                 )
         except BaseException as crash:  # handed to the asking thread, whatever it is
             self._crash = crash

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 import pytest
+from dbt.adapters.clickhouse.cache import ClickHouseRelationsCache
+from dbt.adapters.clickhouse.impl import ClickHouseAdapter
 
 from stir_assets.cli.materialize import materialize_selection
 from stir_assets.keys import model_key, source_key
@@ -86,3 +90,29 @@ def test_a_selection_too_long_for_a_command_line_is_run_all_the_same(
     result = job.execute_in_process(instance=instance)
     assert sorted(check.asset_check_key for check in result.get_asset_check_evaluations()) == checks
     assert len(checks) > 1
+
+
+def test_two_threads_that_begin_together_both_know_all_tables(
+    platform_definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dbt takes a schema for listed from the first relation it has noted: the second thread must not look just then."""
+    models = ["stg_coffee_campaign", "stg_coffee_campaign_profiles"]
+    add, list_relations = ClickHouseRelationsCache.add, ClickHouseAdapter.list_relations
+    first = threading.Lock()
+
+    def add_slowly(cache: ClickHouseRelationsCache, relation: object) -> None:
+        time.sleep(0.005)
+        add(cache, relation)
+
+    def list_while_another_notes(adapter: ClickHouseAdapter, database: str | None, schema: str) -> Any:
+        if not first.acquire(blocking=False):
+            while (database, schema) not in adapter.cache:
+                time.sleep(0.001)
+        return list_relations(adapter, database, schema)
+
+    monkeypatch.setattr(ClickHouseRelationsCache, "add", add_slowly)
+    monkeypatch.setattr(ClickHouseAdapter, "list_relations", list_while_another_notes)
+    report = materialize_selection(
+        platform_definitions, " or ".join(f'key:"stir/{name}"' for name in models), on_step=lambda _: None
+    )
+    assert report.problems == []
