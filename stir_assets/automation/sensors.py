@@ -28,6 +28,7 @@ from stir_assets.automation.decide import Scheduler, Tick
 from stir_assets.automation.freshness_checks import FRESHNESS
 from stir_assets.automation.graph import assets_of
 from stir_assets.automation.heartbeats import heartbeats
+from stir_assets.automation.paced_checks import checks_due
 from stir_assets.automation.source_watch import SourceWatch
 from stir_assets.core.clickhouse import clickhouse_client
 from stir_assets.core.scheduling.model import Lane, Verdict
@@ -83,7 +84,9 @@ class FreshnessSensor(AutomationConditionSensorDefinition):
         lanes = {key: tick.plan.requests.get(key, Lane.REGULAR) for key in wanted}
         runs = split(lanes, tick.graph, tick.families)
         return dg.SensorResult(
-            run_requests=[_run_request(tick, assets, lane, keys, self.run_tags) for lane, keys in runs],
+            run_requests=[
+                _run_request(context.instance, tick, assets, lane, keys, self.run_tags) for lane, keys in runs
+            ],
             cursor=cursor,
             automation_condition_evaluations=evaluations,
             asset_events=heartbeats(tick),
@@ -131,16 +134,22 @@ class FreshnessSensor(AutomationConditionSensorDefinition):
                 self._client = None
 
 
-def _run_request(tick: Tick, assets: BaseAssetGraph, lane: Lane, keys: list[str], tags: Any) -> dg.RunRequest:
+def _run_request(
+    instance: dg.DagsterInstance,
+    tick: Tick,
+    assets: BaseAssetGraph,
+    lane: Lane,
+    keys: list[str],
+    tags: Any,
+) -> dg.RunRequest:
     selection = [dg.AssetKey.from_user_string(key) for key in keys]
     owners = [key for key in keys if tick.plan.decisions[key].due_at is not None]
     shown = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
+    # All but the one that is reported without a run.
+    checks = [check for key in selection for check in assets.get(key).check_keys if check.name != FRESHNESS]
     return dg.RunRequest(
         asset_selection=selection,
-        # All checks but the one that is reported without a run.
-        asset_check_keys=[
-            check for key in selection for check in assets.get(key).check_keys if check.name != FRESHNESS
-        ],
+        asset_check_keys=checks_due(instance, checks, tick.now),
         tags={**tags, LANE: lane.value, "dagster/priority": str(PRIORITY[lane]), ASKED_BY: shown},
     )
 

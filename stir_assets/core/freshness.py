@@ -7,7 +7,8 @@ Two forms, and no third:
   than `lookback` at any time.
 
 To either, `every: 2h` adds an aim that is shorter than the promise: the table is refreshed so often while its
-inputs have news and its runs are cheap enough. Nobody is told when an aim is missed.
+inputs have news and its runs are cheap enough: they may take a tenth of the time, or the part that `share: 50%` says,
+half of it at most. Nobody is told when an aim is missed.
 
 `parse_terms` is the only place that reads them; its errors name where they stand.
 """
@@ -27,6 +28,9 @@ _DEADLINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d) UTC")
 _SHORTEST = timedelta(seconds=60)
 # Below this an aim would be shorter than noticing, deciding and building.
 _SHORTEST_AIM = timedelta(seconds=15)
+_PERCENT = re.compile(r"(\d{1,2}) ?%")
+# A table that is built more than half of the time leaves its own inputs no room to be built.
+_LARGEST_SHARE = 0.5
 _DAY = timedelta(days=1)
 
 
@@ -34,12 +38,13 @@ _DAY = timedelta(days=1)
 class WindowTerms:
     """The data's lag stays under `fail`; from `warn` on the promise is at risk. 1 minute <= warn < fail.
 
-    `every`, shorter than `warn`, is the lag aimed at.
+    `every`, shorter than `warn`, is the lag aimed at; `share` the part of the time that runs for it may take.
     """
 
     warn: timedelta
     fail: timedelta
     every: timedelta | None = None
+    share: float | None = None
 
     @property
     def pace(self) -> timedelta:
@@ -47,19 +52,21 @@ class WindowTerms:
         return self.every or self.warn
 
     def __str__(self) -> str:
-        return f"within {format_duration(self.fail)} (warn {format_duration(self.warn)}){_aim(self.every)}"
+        return f"within {format_duration(self.fail)} (warn {format_duration(self.warn)}){_aim(self)}"
 
 
 @dataclass(frozen=True)
 class DeadlineTerms:
     """Served anew by `deadline` (UTC wall time) every day; the data's lag never exceeds `lookback`.
 
-    `every`, shorter than a day, is the lag aimed at; without it the table is refreshed once a day.
+    `every`, shorter than a day, is the lag aimed at; without it the table is refreshed once a day. `share` is the part
+    of the time that runs for it may take.
     """
 
     deadline: time
     lookback: timedelta
     every: timedelta | None = None
+    share: float | None = None
 
     @property
     def pace(self) -> timedelta:
@@ -73,13 +80,14 @@ class DeadlineTerms:
         return (now - after_midnight) // 86_400 * 86_400 + after_midnight
 
     def __str__(self) -> str:
-        return (
-            f"by {self.deadline:%H:%M} UTC daily, within {format_duration(self.lookback)}{_aim(self.every)}"
-        )
+        return f"by {self.deadline:%H:%M} UTC daily, within {format_duration(self.lookback)}{_aim(self)}"
 
 
-def _aim(every: timedelta | None) -> str:
-    return f", aims at {format_duration(every)}" if every else ""
+def _aim(terms: FreshnessTerms) -> str:
+    if not terms.every:
+        return ""
+    share = f" in {terms.share:.0%} of the time" if terms.share else ""
+    return f", aims at {format_duration(terms.every)}{share}"
 
 
 FreshnessTerms = WindowTerms | DeadlineTerms
@@ -94,14 +102,14 @@ def parse_terms(raw: Any, *, where: str) -> FreshnessTerms | None:
         return None
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where}: freshness is {raw!r}; write {{warn: 15m, fail: 30m}} or a deadline")
-    keys = set(raw) - {"every"}
+    keys = set(raw) - {"every", "share"}
     if keys == {"warn", "fail"}:
         return _window(raw, where)
     if keys == {"deadline", "lookback"}:
         return _deadline(raw, where)
     raise ConfigError(
         f"{where}: freshness has the keys {', '.join(sorted(map(str, raw)))}; "
-        'write {warn: 15m, fail: 30m} or {deadline: "20:15 UTC", lookback: 26h}, to either `every` if you like'
+        'write {warn: 15m, fail: 30m} or {deadline: "20:15 UTC", lookback: 26h}, to either `every`, and to that `share`, if you like'
     )
 
 
@@ -115,7 +123,7 @@ def _window(raw: Mapping[str, Any], where: str) -> WindowTerms:
         raise ConfigError(
             f"{where}: freshness.warn ({raw['warn']}) is under a minute, the shortest term there is"
         )
-    return WindowTerms(warn, fail, _every(raw, warn, f"warn ({raw['warn']})", where))
+    return WindowTerms(warn, fail, _every(raw, warn, f"warn ({raw['warn']})", where), _share(raw, where))
 
 
 def _deadline(raw: Mapping[str, Any], where: str) -> DeadlineTerms:
@@ -128,7 +136,8 @@ def _deadline(raw: Mapping[str, Any], where: str) -> DeadlineTerms:
             f"{where}: freshness.lookback ({raw['lookback']}) must be longer than 24h, or a daily table breaks "
             "its promise every day just before the deadline"
         )
-    return DeadlineTerms(time(int(match[1]), int(match[2])), lookback, _every(raw, _DAY, "a day", where))
+    at = time(int(match[1]), int(match[2]))
+    return DeadlineTerms(at, lookback, _every(raw, _DAY, "a day", where), _share(raw, where))
 
 
 def _every(raw: Mapping[str, Any], below: timedelta, named: str, where: str) -> timedelta | None:
@@ -143,6 +152,18 @@ def _every(raw: Mapping[str, Any], below: timedelta, named: str, where: str) -> 
     return every
 
 
+def _share(raw: Mapping[str, Any], where: str) -> float | None:
+    if raw.get("share") is None:
+        return None
+    match = _PERCENT.fullmatch(str(raw["share"]).strip())
+    if not match or not 0 < int(match[1]) <= 100 * _LARGEST_SHARE or raw.get("every") is None:
+        raise ConfigError(
+            f"{where}: freshness.share is {raw['share']!r}; it is the part of the time that runs for `every` may take: "
+            "write 1% to 50% beside an `every`, or leave it out (10%)"
+        )
+    return int(match[1]) / 100
+
+
 def _duration(text: Any, name: str, where: str) -> timedelta:
     try:
         return parse_duration(text)
@@ -150,14 +171,17 @@ def _duration(text: Any, name: str, where: str) -> timedelta:
         raise ConfigError(f"{where}: freshness.{name}: {error}") from None
 
 
-def within(*, warn: str, fail: str, every: str | None = None) -> WindowTerms:
+def within(*, warn: str, fail: str, every: str | None = None, share: str | None = None) -> WindowTerms:
     """Terms in Python: `within(warn="30m", fail="60m")`. Raises `ConfigError` like `parse_terms`."""
-    return _window({"warn": warn, "fail": fail, "every": every}, "declaration")
+    return _window({"warn": warn, "fail": fail, "every": every, "share": share}, "declaration")
 
 
-def daily_by(deadline: str, *, lookback: str, every: str | None = None) -> DeadlineTerms:
+def daily_by(
+    deadline: str, *, lookback: str, every: str | None = None, share: str | None = None
+) -> DeadlineTerms:
     """Terms in Python: `daily_by("20:15 UTC", lookback="26h")`. Raises `ConfigError` like `parse_terms`."""
-    return _deadline({"deadline": deadline, "lookback": lookback, "every": every}, "declaration")
+    raw = {"deadline": deadline, "lookback": lookback, "every": every, "share": share}
+    return _deadline(raw, "declaration")
 
 
 def terms_as_written(terms: FreshnessTerms) -> dict[str, str]:
@@ -166,4 +190,5 @@ def terms_as_written(terms: FreshnessTerms) -> dict[str, str]:
         raw = {"deadline": f"{terms.deadline:%H:%M} UTC", "lookback": format_duration(terms.lookback)}
     else:
         raw = {"warn": format_duration(terms.warn), "fail": format_duration(terms.fail)}
-    return raw | ({"every": format_duration(terms.every)} if terms.every else {})
+    every = {"every": format_duration(terms.every)} if terms.every else {}
+    return raw | every | ({"share": f"{terms.share:.0%}"} if terms.share else {})

@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,54 @@ def parsed_manifest(project_dir: Path, target: str) -> Manifest:
     manifest.build_parent_and_child_maps()
     manifest.build_flat_graph()
     return manifest
+
+
+def part_of(manifest: Manifest, models: Iterable[str]) -> Manifest:
+    """What dbt must know to build and test these models (unique ids): they, their tests, all they are built from.
+
+    dbt links, checks for cycles and searches the whole manifest it is given, with every invocation: a second of
+    processor time for this project. Nodes are those of `manifest`, not copies.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+
+    parents = manifest.parent_map
+    tests = {name for name, node in manifest.nodes.items() if node.resource_type == "test"}
+    todo = set(models)
+    # A test that compares two models can only be run when dbt knows both.
+    todo |= {parent for test in tests if not todo.isdisjoint(parents[test]) for parent in parents[test]}
+    kept: set[str] = set()
+    while todo:
+        kept.add(node := todo.pop())
+        todo |= set(parents.get(node, ())) - kept
+    kept |= {test for test in tests if kept.issuperset(parents[test])}
+    part = Manifest(
+        nodes={name: node for name, node in manifest.nodes.items() if name in kept},
+        sources={name: node for name, node in manifest.sources.items() if name in kept},
+        macros=manifest.macros,
+        docs=manifest.docs,
+        groups=manifest.groups,
+        selectors=manifest.selectors,
+        metadata=manifest.metadata,
+        disabled=manifest.disabled,
+        flat_graph={
+            kind: {name: node for name, node in nodes.items() if name in kept}
+            for kind, nodes in manifest.flat_graph.items()
+        },
+    )
+    part.build_parent_and_child_maps()
+    return part
+
+
+def warm_up(project_dir: Path, target: str) -> None:
+    """Reads profile and project as an invocation does: dbt then makes classes and schemas, once a process."""
+    from dbt.config.runtime import load_profile, load_project
+    from dbt.flags import set_from_args
+    from dbt_common.context import set_invocation_context
+
+    set_invocation_context(os.environ)
+    set_from_args(Namespace(PROJECT_DIR=str(project_dir), PROFILES_DIR=str(project_dir)), {})
+    profile = load_profile(str(project_dir), {}, target_override=target)
+    load_project(str(project_dir), version_check=True, profile=profile, cli_vars={})
 
 
 def check_vars(project_dir: Path, given: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from dagster_dbt.asset_utils import (
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from pydantic import Field
 
-from stir_assets.dbt.project import parsed_manifest
+from stir_assets.dbt.project import parsed_manifest, part_of
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -101,12 +101,11 @@ class DbtRunner(dg.ConfigurableResource):
         )
         with _one_at_a_time:
             invocation = _Invocation(
-                load_manifest(Path(self.project_dir), self.target),
+                self._manifest(context),
                 [*arguments, *selection, *self._locations()],
                 indirect_selection=indirect_selection or _INDIRECT_SELECTION,
             )
             for raw in invocation.events():
-                context.log.debug(f"{raw['info']['name']}: {raw['data']['node_info']['unique_id']}")
                 message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
                 yield from message.to_default_asset_events(
                     manifest=manifest,
@@ -116,6 +115,13 @@ class DbtRunner(dg.ConfigurableResource):
                     project=project,
                 )
             invocation.raise_for_failures()
+
+    def _manifest(self, context: dg.AssetExecutionContext) -> Manifest:
+        """As much of the manifest as the run's assets and checks need; all of it for a check of a source."""
+        manifest = load_manifest(Path(self.project_dir), self.target)
+        keys = context.selected_asset_keys | {check.asset_key for check in context.selected_asset_check_keys}
+        models = {f"model.{manifest.metadata.project_name}.{key.path[-1]}" for key in keys}
+        return part_of(manifest, models) if models <= manifest.nodes.keys() else manifest
 
     def _locations(self) -> list[str]:
         return [

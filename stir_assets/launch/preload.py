@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+
+from stir_assets.dbt.project import warm_up
 from stir_assets.dbt.runner import load_manifest
 from stir_assets.settings import DBT_PROJECT_DIR, Settings
 
@@ -10,6 +13,8 @@ def preload() -> None:
     """Fills the caches that children inherit. Connects to nothing."""
     settings = Settings.from_env()
     if settings.dbt_mode == "inprocess":
-        import dbt.adapters.clickhouse  # noqa: F401  # pyright: ignore[reportMissingImports]  # a namespace package
-
+        # What an invocation would import by and by.
+        for name in ("dbt.cli.main", "dbt.adapters.clickhouse.httpclient", "dbt_common.clients.agate_helper"):
+            importlib.import_module(name)
         load_manifest(DBT_PROJECT_DIR, settings.environment)
+        warm_up(DBT_PROJECT_DIR, settings.environment)

@@ -253,7 +253,8 @@ class Policy:
     just_built: float = 600.0
     """An input built this lately (and less than `coalesce` of the reader's window ago) is read as it is."""
     aim_share: float = 0.1
-    """Part of the time that the runs for one aim (`every`) may take; a dearer aim is pursued less often."""
+    """Part of the time that the runs for one aim (`every`) may take unless it says its `share`; a dearer aim is pursued
+    less often."""
     deadline_slack: float = 900.0
     """How long before a deadline a batch should be done."""
 

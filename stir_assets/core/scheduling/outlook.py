@@ -201,7 +201,8 @@ class Outlook:
                 self._resting.add(node.key)
         if node.terms is not None and node.terms.every is not None:
             # An aim is worth its share of the time and no more; the promise is kept whatever it costs.
-            rest = (path + policy.overhead) / policy.aim_share
+            share = node.terms.share or policy.aim_share
+            rest = (path + policy.overhead) * (1 / share - 1)
             at = min(max(at, build.built_at + rest), max(at, oldest + node.promised_lag - lead))
         return Due(node.key, node.lane.rank, at, oldest + node.longest_lag, node.longest_lag, until)
 

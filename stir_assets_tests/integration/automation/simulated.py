@@ -75,6 +75,8 @@ class Run:
     at: datetime
     keys: frozenset[str]
     tags: Mapping[str, str]
+    checks: frozenset[dg.AssetCheckKey] = frozenset()
+    """Checks that go along."""
 
 
 @dataclass
@@ -89,11 +91,15 @@ class World:
     evaluations: list[Any] = field(default_factory=list)
     paused: bool = False
     """Requests are noted but not executed."""
+    checks: Sequence[dg.AssetChecksDefinition] = ()
 
     def __post_init__(self) -> None:
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         self.definitions = dg.Definitions(
-            assets=self.assets, sensors=[freshness_sensor()], executor=dg.in_process_executor
+            assets=self.assets,
+            asset_checks=self.checks,
+            sensors=[freshness_sensor()],
+            executor=dg.in_process_executor,
         )
         self.repository = self.definitions.get_repository_def()
         self.job = self.repository.get_implicit_global_asset_job_def()
@@ -125,23 +131,27 @@ class World:
                 self.now,
                 frozenset(key.to_user_string() for key in request.asset_selection or ()),
                 request.tags,
+                frozenset(request.asset_check_keys or ()),
             )
             for request in result.run_requests or ()
         ]
         self.runs += requested
         if not self.paused:
             for run in requested:
-                self.execute(run.keys)
+                self.execute(run.keys, run.checks)
         return requested
 
-    def execute(self, keys: Iterable[str]) -> bool:
-        """A run of these assets, to its end. Also what a person does who materializes by hand."""
+    def execute(self, keys: Iterable[str], checks: Iterable[dg.AssetCheckKey] | None = None) -> bool:
+        """A run of these assets, to its end. Also what a person does who materializes by hand, with all checks."""
+        selected = [dg.AssetKey(key) for key in keys]
+        job, options = self.job, {"asset_selection": selected}
+        if self.checks and checks is not None:
+            job, options = (
+                job.get_subset(asset_selection=set(selected), asset_check_selection=set(checks)),
+                {},
+            )
         with freeze_time(self.now):
-            return self.job.execute_in_process(
-                instance=self.instance,
-                asset_selection=[dg.AssetKey(key) for key in keys],
-                raise_on_error=False,
-            ).success
+            return job.execute_in_process(instance=self.instance, raise_on_error=False, **options).success
 
     def unfinished(self, keys: Iterable[str], *, started: bool = True) -> str:
         """A run of these assets that has started and goes on, or waits for a worker; its id."""

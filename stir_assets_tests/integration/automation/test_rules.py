@@ -387,3 +387,32 @@ def _leaves(evaluation: Any) -> Iterator[Any]:
         yield evaluation
     for child in evaluation.child_evaluations:
         yield from _leaves(child)
+
+
+def test_what_passed_lately_is_not_tested_again_and_what_failed_is_until_it_passes() -> None:
+    bad: set[str] = set()
+
+    def check(name: str) -> dg.AssetChecksDefinition:
+        @dg.asset_check(asset="hot", name=name)
+        def found() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=name not in bad)
+
+        return found
+
+    hot = asset("hot", ["source"], {"warn": "2m", "fail": "4m"})
+    world = World([dg.AssetSpec("source"), hot], checks=[check("positive"), check("unique")])
+
+    def tested() -> set[str]:
+        """With the run of the next three minutes."""
+        world.now += 3 * MINUTE
+        world.event("source")
+        (run,) = world.tick()
+        return {check.name for check in run.checks}
+
+    assert tested() == {"positive", "unique"}
+    assert [tested(), tested(), tested()] == [set(), set(), set()]
+    bad.add("unique")
+    assert tested() == {"positive", "unique"}
+    assert [tested(), tested()] == [{"unique"}, {"unique"}]
+    bad.clear()
+    assert [tested(), tested()] == [{"unique"}, {"positive"}]

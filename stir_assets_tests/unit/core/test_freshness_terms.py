@@ -63,6 +63,9 @@ def test_a_window_and_a_deadline_are_read() -> None:
         ({"warn": "15m", "fail": "30m", "every": "15m"}, r"shorter than warn (15m)"),
         ({"warn": "15m", "fail": "30m", "every": "5s"}, "at least 15s"),
         ({"every": "2h"}, "has the keys every"),
+        ({"warn": "15m", "fail": "30m", "share": "20%"}, "beside an `every`"),
+        ({"warn": "15m", "fail": "30m", "every": "1m", "share": "60%"}, "1% to 50%"),
+        ({"warn": "15m", "fail": "30m", "every": "1m", "share": 0.2}, "freshness.share is 0.2"),
         ("hourly", "freshness is 'hourly'"),
     ],
 )
@@ -86,8 +89,12 @@ def test_an_aim_may_be_shorter_than_the_promise() -> None:
     assert daily is not None
     assert daily.pace == timedelta(hours=2)
     assert str(daily) == "by 20:15 UTC daily, within 1d2h, aims at 2h"
-    weekly = within(warn="7d", fail="8d", every="6h")
-    assert parse_terms(terms_as_written(weekly), where="x") == weekly
+    for declared in (
+        within(warn="7d", fail="8d", every="6h"),
+        within(warn="5m", fail="10m", every="45s", share="50%"),
+    ):
+        assert parse_terms(terms_as_written(declared), where="x") == declared
+    assert str(declared) == "within 10m (warn 5m), aims at 45s in 50% of the time"
     assert within(warn="7d", fail="8d").pace == timedelta(days=7)
 
 

@@ -33,6 +33,24 @@ def test_another_server_needs_no_parse(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_parse")
+def test_a_part_holds_what_is_selected_its_tests_and_all_they_are_built_from() -> None:
+    whole = project.parsed_manifest(DBT_PROJECT_DIR, "local")
+    series = "model.stir.mart_post_collection_ia_post_ts"
+    part = project.part_of(whole, [series])
+    assert part.nodes.keys() < whole.nodes.keys()
+    # Linking looks up every parent, rendering every one it refers to.
+    assert all(
+        parent in part.nodes | part.sources for parents in part.parent_map.values() for parent in parents
+    )
+    tests = {name for name in whole.child_map[series] if name.startswith("test.")}
+    assert tests <= part.nodes.keys()
+    assert any("relationships" in name for name in tests)
+    assert part.flat_graph["nodes"].keys() == part.nodes.keys()
+    everything = project.part_of(whole, [name for name in whole.nodes if name.startswith("model.")])
+    assert everything.nodes.keys() == whole.nodes.keys()
+
+
+@pytest.mark.usefixtures("no_parse")
 @pytest.mark.parametrize("name", ["STIR_CLICKHOUSE_DATABASE", "STIR_CLICKHOUSE_CLUSTER"])
 def test_another_database_or_cluster_is_parsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "another")

@@ -82,23 +82,27 @@ def test_measured_run_times_bring_the_start_forward() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "due_after"),
+    ("seconds", "share", "due_after"),
     [
         # Cheap: a little before 45 seconds of lag are over.
-        (0.2, 45 - 0.2 * 1.3 - 8),
-        # Dear: ten times what it costs, so that it takes a tenth of the time.
-        (20.0, (20 + 3) * 10),
+        (0.2, None, 45 - 0.2 * 1.3 - 8),
+        # Dear: a rest of nine times what it costs, so that it takes a tenth of the time.
+        (20.0, None, (20 + 3) * 9),
+        # Declared to be worth half of the time: a rest as long as its run.
+        (20.0, 0.5, 20 + 3),
         # Very dear: a tenth of the time would be 42 minutes, and the promise goes before.
-        (250.0, 600 - 22.5),
+        (250.0, None, 600 - 22.5),
     ],
 )
-def test_an_aim_takes_a_tenth_of_the_time_and_a_promise_what_it_needs(
-    seconds: float, due_after: float
+def test_an_aim_takes_its_share_of_the_time_and_a_promise_what_it_needs(
+    seconds: float, share: float | None, due_after: float
 ) -> None:
-    aiming = replace(STAGING, terms=replace(window(10, 30), every=timedelta(seconds=45)))
+    aiming = replace(STAGING, terms=replace(window(10, 30), every=timedelta(seconds=45), share=share))
     builds = {"source": built(0, 9), "staging": built(10, 2, source=1)}
     decision = tick(Graph.of([SOURCE, aiming]), builds, seconds={"staging": seconds}).decisions["staging"]
-    assert decision.due_at == pytest.approx(NOW - 10 + due_after)
+    assert decision.due_at is not None
+    # A tolerance of a moment would be of some minutes.
+    assert decision.due_at - (NOW - 10) == pytest.approx(due_after)
 
 
 @pytest.mark.parametrize("busy", ["mart", "staging"])
