@@ -109,7 +109,7 @@ def parse_terms(raw: Any, *, where: str) -> FreshnessTerms | None:
         return _deadline(raw, where)
     raise ConfigError(
         f"{where}: freshness has the keys {', '.join(sorted(map(str, raw)))}; "
-        'write {warn: 15m, fail: 30m} or {deadline: "20:15 UTC", lookback: 26h}, to either `every`, and to that `share`, if you like'
+        'write {warn: 15m, fail: 30m} or {deadline: "20:15 UTC", lookback: 26h}, to either `every` if you like'
     )
 
 

@@ -143,15 +143,14 @@ class World:
 
     def execute(self, keys: Iterable[str], checks: Iterable[dg.AssetCheckKey] | None = None) -> bool:
         """A run of these assets, to its end. Also what a person does who materializes by hand, with all checks."""
-        selected = [dg.AssetKey(key) for key in keys]
-        job, options = self.job, {"asset_selection": selected}
-        if self.checks and checks is not None:
-            job, options = (
-                job.get_subset(asset_selection=set(selected), asset_check_selection=set(checks)),
-                {},
-            )
+        assets = [dg.AssetKey(key) for key in keys]
         with freeze_time(self.now):
-            return job.execute_in_process(instance=self.instance, raise_on_error=False, **options).success
+            if self.checks and checks is not None:
+                job = self.job.get_subset(asset_selection=set(assets), asset_check_selection=set(checks))
+                return job.execute_in_process(instance=self.instance, raise_on_error=False).success
+            return self.job.execute_in_process(
+                instance=self.instance, asset_selection=assets, raise_on_error=False
+            ).success
 
     def unfinished(self, keys: Iterable[str], *, started: bool = True) -> str:
         """A run of these assets that has started and goes on, or waits for a worker; its id."""
