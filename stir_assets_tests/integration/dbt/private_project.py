@@ -1,4 +1,4 @@
-"""A copy of the dbt project whose sources are a test's own databases, so that it can feed and rebuild them at will."""
+"""A copy of the dbt project on databases of a test's own, so that it can feed sources and rebuild models at will."""
 
 from __future__ import annotations
 
@@ -6,33 +6,37 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
 from clickhouse_connect.driver.client import Client
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from stir_assets.settings import ClickHouseSettings
 from stir_assets.world.schema import create_source_tables
 
 PROJECT = Path(__file__).parents[3] / "stir_dbt"
+_QUIET = ("--quiet", "--log-level-file", "none", "--no-write-json", "--no-populate-cache")
 
 
-@dataclass(frozen=True)
+@dataclass
 class PrivateProject:
-    """dbt on a database and source databases of one test; `run` builds, `source` names a source database."""
+    """dbt on the database `database`; `run` builds into it, `source` names a source database."""
 
     folder: Path
     server: ClickHouseSettings
-    prefix: str
+    database: str
+    tables: dict[str, list[str]]
+    manifest: Manifest | None = field(default=None, repr=False)
 
     def source(self, schema: str) -> str:
-        return f"{self.prefix}_{schema}"
+        return f"{self.database}_{schema}"
 
-    def run(self, select: str, *arguments: str, database: str, **variables: object) -> None:
-        """`dbt run --select ...` into `database`; fails with dbt's own words."""
-        command = ["run", "--select", *select.split(), "--vars", json.dumps(variables), *arguments]
+    def run(self, select: str, *arguments: str, **variables: object) -> None:
+        """`dbt run --select ...`; fails with dbt's own words."""
+        command = [*_QUIET, "run", "--select", *select.split(), "--vars", json.dumps(variables), *arguments]
         environment = {
             "DBT_PROJECT_DIR": str(self.folder),
             "DBT_PROFILES_DIR": str(self.folder),
@@ -42,11 +46,15 @@ class PrivateProject:
             "STIR_CLICKHOUSE_PORT": str(self.server.port),
             "STIR_CLICKHOUSE_USER": self.server.user,
             "STIR_CLICKHOUSE_PASSWORD": self.server.password,
-            "STIR_CLICKHOUSE_DATABASE": database,
+            "STIR_CLICKHOUSE_DATABASE": self.database,
         }
-        # In this process, as Stir's runs do: starting another dbt takes longer than these models.
+        # In this process and parsed once, as Stir's runs do: both take longer than these models.
         with mock.patch.dict(os.environ, environment):
-            done = dbtRunner().invoke(command)
+            if self.manifest is None:
+                parsed = dbtRunner().invoke([*_QUIET, "parse"])
+                assert isinstance(parsed.result, Manifest), parsed.exception
+                self.manifest = parsed.result
+            done = dbtRunner(manifest=self.manifest).invoke(command)
         results = getattr(done.result, "results", None) or []
         failed = [
             f"{result.node.name}: {result.message}"
@@ -55,8 +63,13 @@ class PrivateProject:
         ]
         assert done.success, failed or done.exception
 
-    def drop(self, client: Client, schemas: list[str]) -> None:
-        for schema in schemas:
+    def empty_sources(self, client: Client) -> None:
+        for schema, names in self.tables.items():
+            for name in names:
+                client.command(f"truncate table {self.source(schema)}.`{name}`")
+
+    def drop(self, client: Client) -> None:
+        for schema in self.tables:
             client.command(f"drop database if exists {self.source(schema)}")
 
 
@@ -72,14 +85,14 @@ def private_project(
 
     `without` are folders of models nobody needs here: parsing them would be most of the test's time.
     """
-    prefix = str(client.database)
+    database = str(client.database)
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs", ".user.yml", *without))
     for path in (folder / "models" / "sources").glob("*.yml"):
         text = path.read_text(encoding="utf-8")
         path.write_text(
-            re.sub(r"(?m)^    schema: (\w+)$", rf"    schema: {prefix}_\1", text), encoding="utf-8"
+            re.sub(r"(?m)^    schema: (\w+)$", rf"    schema: {database}_\1", text), encoding="utf-8"
         )
-    project = PrivateProject(folder, server, prefix)
+    project = PrivateProject(folder, server, database, tables)
     create_source_tables(client)
     for schema, names in tables.items():
         client.command(f"create database if not exists {project.source(schema)}")

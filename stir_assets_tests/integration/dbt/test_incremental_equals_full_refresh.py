@@ -6,13 +6,13 @@ import contextlib
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from stir_assets.settings import ClickHouseSettings
+from stir_assets_tests.fixtures.clickhouse import new_database
 from stir_assets_tests.integration.dbt.private_project import PrivateProject, private_project
 
 START = datetime(2024, 3, 10, 12, tzinfo=UTC)
@@ -130,52 +130,56 @@ def merged_rows(client: Client, database: str, model: str) -> list[Sequence[Any]
     return sorted(client.query(f"select * from {database}.{model} final").result_rows, key=str)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def client(clickhouse_server: ClickHouseSettings) -> Iterator[Client]:
+    with new_database(clickhouse_server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 def project(
-    tmp_path: Path, clickhouse: Client, clickhouse_server: ClickHouseSettings
+    tmp_path_factory: pytest.TempPathFactory, client: Client, clickhouse_server: ClickHouseSettings
 ) -> Iterator[PrivateProject]:
+    """One for all tests here, because to parse it takes seconds: each begins with empty sources and a full refresh."""
     made = private_project(
-        tmp_path / "project",
-        clickhouse,
+        tmp_path_factory.mktemp("incremental") / "project",
+        client,
         clickhouse_server,
         {"beat_replica": list(MODELS)},
         without=("marts", "coffee"),
     )
     with contextlib.ExitStack() as stack:
-        stack.callback(made.drop, clickhouse, ["beat_replica", "whole"])
+        stack.callback(made.drop, client)
         yield made
 
 
-def test_four_increments_give_the_rows_of_one_full_refresh(
-    clickhouse: Client, project: PrivateProject
-) -> None:
-    by_steps, whole = project.prefix, project.source("whole")
-    clickhouse.command(f"create database {whole}")
+def test_four_increments_give_the_rows_of_one_full_refresh(client: Client, project: PrivateProject) -> None:
+    project.empty_sources(client)
     models = " ".join(MODELS.values())
-    for now, batch in batches():
-        insert(clickhouse, project.source("beat_replica"), batch)
-        project.run(models, database=by_steps, as_of=now.strftime("%Y-%m-%d %H:%M:%S"))
-    project.run(models, "--full-refresh", database=whole, as_of=END.strftime("%Y-%m-%d %H:%M:%S"))
+    for step, (now, batch) in enumerate(batches()):
+        insert(client, project.source("beat_replica"), batch)
+        first = ("--full-refresh",) if step == 0 else ()
+        project.run(models, *first, as_of=now.strftime("%Y-%m-%d %H:%M:%S"))
+    by_steps = {model: merged_rows(client, project.database, model) for model in MODELS.values()}
+    project.run(models, "--full-refresh", as_of=END.strftime("%Y-%m-%d %H:%M:%S"))
 
-    for model in MODELS.values():
-        expected = merged_rows(clickhouse, whole, model)
+    for model, found in by_steps.items():
+        expected = merged_rows(client, project.database, model)
         assert expected, f"{model} is empty: nothing was compared"
-        assert merged_rows(clickhouse, by_steps, model) == expected, (
-            f"{model}: increments and full refresh differ"
-        )
+        assert found == expected, f"{model}: increments and full refresh differ"
 
 
-def test_an_increment_reads_only_what_can_be_new(clickhouse: Client, project: PrivateProject) -> None:
+def test_an_increment_reads_only_what_can_be_new(client: Client, project: PrivateProject) -> None:
     """Equality alone would also hold for a model that reads everything every time."""
-    database, model = project.prefix, MODELS["post_activity_log"]
+    project.empty_sources(client)
+    model = MODELS["post_activity_log"]
     old = [
         {"id": number, "timestamp": START - timedelta(days=number), "platform_post_id": "p"}
         for number in range(1, 50)
     ]
-    insert(clickhouse, project.source("beat_replica"), {"post_activity_log": old})
-    project.run(model, database=database, as_of="2024-03-10")
-    project.run(model, database=database, as_of="2024-03-10")
-    stored = clickhouse.query(f"select count() from {database}.{model}", settings={"final": 0}).result_rows[
-        0
-    ][0]
+    insert(client, project.source("beat_replica"), {"post_activity_log": old})
+    project.run(model, "--full-refresh", as_of="2024-03-10")
+    project.run(model, as_of="2024-03-10")
+    count = f"select count() from {project.database}.{model}"
+    stored = client.query(count, settings={"final": 0}).result_rows[0][0]
     assert stored <= len(old) + 1

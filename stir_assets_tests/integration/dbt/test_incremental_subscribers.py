@@ -70,30 +70,27 @@ def project(
         "{{ config(order_by='channel_id') }}" + CHANNELS, encoding="utf-8"
     )
     with contextlib.ExitStack() as stack:
-        stack.callback(made.drop, clickhouse, [*MODELS, "whole"])
+        stack.callback(made.drop, clickhouse)
         yield made
 
 
 def test_four_increments_give_the_rows_of_one_full_refresh(
     clickhouse: Client, project: PrivateProject
 ) -> None:
-    by_steps, whole = project.prefix, project.source("whole")
-    clickhouse.command(f"create database {whole}")
     models = " ".join(["mart_youtube_account", *MODELS.values()])
     arrivals = batches()
     for now, rows in arrivals:
         for schema in MODELS:
             values = [list(row.values()) for row in rows]
             clickhouse.insert(EVENTS, values, column_names=list(rows[0]), database=project.source(schema))
-        project.run(models, database=by_steps, as_of=now.strftime("%Y-%m-%d %H:%M:%S"))
+        project.run(models, as_of=now.strftime("%Y-%m-%d %H:%M:%S"))
     end = arrivals[-1][0].strftime("%Y-%m-%d %H:%M:%S")
     # A run without news re-reads the look-back and changes nothing.
-    project.run(models, database=by_steps, as_of=end)
-    project.run(models, "--full-refresh", database=whole, as_of=end)
+    project.run(models, as_of=end)
+    by_steps = {model: subscriptions(clickhouse, project.database, model) for model in MODELS.values()}
+    project.run(models, "--full-refresh", as_of=end)
 
-    for model in MODELS.values():
-        expected = subscriptions(clickhouse, whole, model)
+    for model, found in by_steps.items():
+        expected = subscriptions(clickhouse, project.database, model)
         assert len(expected) > 20, f"{model} holds {len(expected)} pairs: too few to prove anything"
-        assert subscriptions(clickhouse, by_steps, model) == expected, (
-            f"{model}: increments and full refresh differ"
-        )
+        assert found == expected, f"{model}: increments and full refresh differ"

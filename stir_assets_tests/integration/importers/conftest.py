@@ -11,6 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from stir_assets.core.clickhouse import clickhouse_client
+from stir_assets.core.source_tables import SourceTable
 from stir_assets.importers.rejects import RejectsFile
 from stir_assets.importers.run import FileReport, ImportOptions, run_import
 from stir_assets.settings import Settings
@@ -40,14 +41,16 @@ def server(import_environment: dict[str, str]) -> Iterator[Client]:
 @pytest.fixture
 def client(server: Client) -> Client:
     """The server with all source tables empty."""
-    filled = server.query(
-        "SELECT concat(database, '.', name) FROM system.tables WHERE total_rows > 0"
-    ).result_rows
-    names = {name for (name,) in filled}
-    for table in source_tables():
-        if table.key in names:
-            server.command(f"TRUNCATE TABLE {table.quoted}")
+    for table in _filled(server):
+        server.command(f"TRUNCATE TABLE {table.quoted}")
     return server
+
+
+def _filled(server: Client) -> list[SourceTable]:
+    """The source tables that hold rows."""
+    names = server.query("SELECT concat(database, '.', name) FROM system.tables WHERE total_rows > 0")
+    filled = {name for (name,) in names.result_rows}
+    return [table for table in source_tables() if table.key in filled]
 
 
 @pytest.fixture
@@ -83,12 +86,10 @@ def state(client: Client) -> Callable[[], dict[str, tuple[int, int]]]:
 
     def read() -> dict[str, tuple[int, int]]:
         found = {}
-        for table in source_tables():
+        for table in _filled(client):
             columns = ", ".join(f"toString({c})" if "Tuple" in c else f"`{c}`" for c in table.column_names)
             sql = f"SELECT count(), groupBitXor(cityHash64(toString(tuple({columns})))) FROM {table.quoted}"
-            count, checksum = client.query(sql).result_rows[0]
-            if count:
-                found[table.key] = (count, checksum)
+            found[table.key] = tuple(client.query(sql).result_rows[0])
         return found
 
     return read
