@@ -23,7 +23,7 @@ class Readers:
     query: str = QUERY
     count: int = 4
     lock_timeout: int = 0
-    pause: float = 0.0
+    pause: float = 0.005  # seconds: without one, readers take the processors from what they watch
     seen: list[list[tuple[int, int, int]]] = field(default_factory=list)
     errors: list[psycopg.Error] = field(default_factory=list)
     worst_stall: float = 0.0

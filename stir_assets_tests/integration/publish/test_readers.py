@@ -28,7 +28,7 @@ READER_LIMIT = 1500
 def test_01_eight_prepared_readers_under_a_hundred_publications(desk: Desk) -> None:
     desk.fill(1)
     desk.publish()
-    with Readers(desk.dsn, count=8, lock_timeout=READER_LIMIT, pause=0.05) as readers:
+    with Readers(desk.dsn, count=8, lock_timeout=READER_LIMIT, pause=0.1) as readers:
         for version in range(2, 102):
             desk.fill(version)
             desk.publish()

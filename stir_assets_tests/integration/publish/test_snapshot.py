@@ -91,7 +91,7 @@ def client_memory(desk: Desk, server: ClickHouseSettings, rows: int) -> int:
 def test_the_clients_memory_does_not_grow_with_the_table(
     desk: Desk, clickhouse_server: ClickHouseSettings
 ) -> None:
-    small, large = int(os.environ.get("STIR_TEST_ROWS", "300000")), 4
+    small, large = int(os.environ.get("STIR_TEST_ROWS", "150000")), 4
     once = client_memory(desk, clickhouse_server, small)
     desk.run("drop table public.board")
     more = client_memory(desk, clickhouse_server, large * small)
