@@ -180,7 +180,8 @@ class Outlook:
 
     def _window_due(self, node: Node, build: Build) -> Due:
         pace, path, policy = node.pace, self.path[node.key], self.policy
-        lead = min(path * policy.margin + policy.poll + policy.overhead, pace / 2)
+        takes = path * policy.margin + policy.poll + policy.overhead
+        lead = min(takes, pace / 2)
         oldest = build.built_at
         self._has_news[node.key] = self._can_be_newer(node.key)
         if self._has_news[node.key] and build.data_time is not None:
@@ -203,7 +204,8 @@ class Outlook:
             # An aim is worth its share of the time and no more; the promise is kept whatever it costs.
             share = node.terms.share or policy.aim_share
             rest = (path + policy.overhead) * (1 / share - 1)
-            at = min(max(at, build.built_at + rest), max(at, oldest + node.promised_lag - lead))
+            promised = oldest + node.promised_lag - min(takes, node.promised_lag / 2)
+            at = min(max(at, build.built_at + rest), max(at, promised))
         return Due(node.key, node.lane.rank, at, oldest + node.longest_lag, node.longest_lag, until)
 
     def _can_be_newer(self, key: str) -> bool:
