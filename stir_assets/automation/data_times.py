@@ -57,14 +57,18 @@ class DataTimeKeeper:
         """
         keys = {key.to_user_string() for key in building}
         inputs = {dep for key in keys for dep in self.graph.nodes[key].deps} & set(self.graph.nodes) - keys
-        return DataTimes(self.graph, {dep: self._look_up(instance, client, dep) for dep in inputs})
-
-    def _look_up(self, instance: dg.DagsterInstance, client: Client, key: str) -> float | None:
-        if not self.graph.nodes[key].managed:
-            column = self.event_columns.get(key)
-            return newest_event(client, key, column) if column else None
-        event = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(key))
-        return data_time_of(event.asset_materialization if event else None)
+        built = [dg.AssetKey.from_user_string(dep) for dep in inputs if self.graph.nodes[dep].managed]
+        times: dict[str, float | None] = dict.fromkeys(inputs)
+        for record in instance.get_asset_records(built) if built else ():
+            entry = record.asset_entry
+            times[entry.asset_key.to_user_string()] = data_time_of(
+                entry.last_materialization.asset_materialization if entry.last_materialization else None
+            )
+        for dep in inputs:
+            column = self.event_columns.get(dep)
+            if column and not self.graph.nodes[dep].managed:
+                times[dep] = newest_event(client, dep, column)
+        return DataTimes(self.graph, times)
 
 
 class DataTimes:

@@ -49,6 +49,8 @@ class Mark:
     text: str
     at: float
     visible: float | None = None
+    overwritten: bool = False
+    """The world put another event of the same row before anybody had seen it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Place:
     put: Callable[[str], None]
     look: Callable[[], set[str]]
     """Marks that a reader sees now."""
+    kept: Callable[[], set[str]]
+    """Marks that are the last word in their source."""
     mart: str | None = None
     """The model that the target is published from."""
 
@@ -86,10 +90,9 @@ def recent_scl(client: Client) -> Place:
             parameters={"text": text, "number": uuid.uuid4().int % 10**12},
         )
 
-    def look() -> set[str]:
+    def marks(place: str) -> set[str]:
         rows = client.query(
-            "SELECT idempotency_key FROM stir.stg_beat_recent_scrape_request_log "
-            "WHERE startsWith(idempotency_key, 'mark-')"
+            f"SELECT idempotency_key FROM {place} WHERE startsWith(idempotency_key, 'mark-')"
         ).result_rows
         return {str(row[0]) for row in rows}
 
@@ -98,7 +101,8 @@ def recent_scl(client: Client) -> Place:
         "beat_replica/recent_scrape_request_log",
         "stir/stg_beat_recent_scrape_request_log",
         put,
-        look,
+        lambda: marks("stir.stg_beat_recent_scrape_request_log"),
+        lambda: marks(table),
     )
 
 
@@ -129,12 +133,19 @@ def summary(client: Client, product: psycopg.Connection) -> Place:
         )
         return {row[0] for row in rows}
 
+    def kept() -> set[str]:
+        rows = client.query(
+            "SELECT caption FROM beat_replica.instagram_post_simple FINAL WHERE startsWith(caption, 'mark-')"
+        ).result_rows
+        return {str(row[0]) for row in rows}
+
     return Place(
         "summary",
         "beat_replica/instagram_post_simple",
         "serving/prod/collection_post_metrics_summary",
         put,
         look,
+        kept,
         "stir/mart_collection_post",
     )
 
@@ -164,6 +175,10 @@ def measure(
         if time.time() > put_until and all(mark.visible for each in found for mark in each.marks):
             break
         time.sleep(_LOOK_SECONDS)
+    for each in found:
+        kept = each.place.kept()
+        for mark in each.marks:
+            mark.overwritten = mark.visible is None and mark.text not in kept
     return found
 
 
@@ -251,6 +266,8 @@ def _table(found: Sequence[Found]) -> Iterator[str]:
             if values:
                 figures = " ".join(f"{figure:>7.1f}" for figure in _figures(values))
                 yield f"{each.place.name:<12} {part:<12} {figures}   {len(values)} of {len(each.marks)}"
+        if overwritten := sum(mark.overwritten for mark in each.marks):
+            yield f"{each.place.name:<12} {overwritten} more were overwritten by the world before they were seen"
         if not each.parts:
             yield f"{each.place.name:<12} none of {len(each.marks)} marks was seen"
 

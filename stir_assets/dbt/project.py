@@ -7,6 +7,7 @@ is parsed at start, neither here nor by dbt (`parsed_manifest`).
 from __future__ import annotations
 
 import fcntl
+import inspect
 import os
 import shutil
 import subprocess
@@ -104,16 +105,40 @@ def part_of(manifest: Manifest, models: Iterable[str]) -> Manifest:
     return part
 
 
-def warm_up(project_dir: Path, target: str) -> None:
-    """Reads profile and project as an invocation does: dbt then makes classes and schemas, once a process."""
-    from dbt.config.runtime import load_profile, load_project
+def warm_up(project_dir: Path, target: str, manifest: Manifest) -> None:
+    """Does what dbt does once a process, in a process that others are forked from: a second of processor time a run.
+
+    Profile and project are read, as an invocation does, for which dbt makes classes and schemas; macros that models and
+    tests come to use are compiled. Nothing is connected to.
+    """
+    from dbt.config.runtime import RuntimeConfig, load_profile, load_project
     from dbt.flags import set_from_args
+    from dbt_common.clients.jinja import template_cache
     from dbt_common.context import set_invocation_context
 
+    arguments = Namespace(PROJECT_DIR=str(project_dir), PROFILES_DIR=str(project_dir))
     set_invocation_context(os.environ)
-    set_from_args(Namespace(PROJECT_DIR=str(project_dir), PROFILES_DIR=str(project_dir)), {})
+    set_from_args(arguments, {})
     profile = load_profile(str(project_dir), {}, target_override=target)
-    load_project(str(project_dir), version_check=True, profile=profile, cli_vars={})
+    project = load_project(str(project_dir), version_check=True, profile=profile, cli_vars={})
+    RuntimeConfig.from_parts(project, profile, arguments)
+    for name in _used_macros(manifest):
+        template_cache.get_node_template(manifest.macros[name])
+    # A new adapter asks for the stack, and Python then looks up the file of every module, once a process.
+    inspect.stack()
+
+
+def _used_macros(manifest: Manifest) -> set[str]:
+    """Macros of models, tests and their materializations, and all that these use."""
+    nodes = manifest.nodes.values()
+    kinds = {f"materialization_{node.config.materialized}_" for node in nodes}
+    todo = {name for node in nodes for name in node.depends_on.macros}
+    todo |= {name for name, macro in manifest.macros.items() if macro.name.startswith(tuple(kinds))}
+    used: set[str] = set()
+    while todo:
+        used.add(name := todo.pop())
+        todo |= set(manifest.macros[name].depends_on.macros) - used
+    return used
 
 
 def check_vars(project_dir: Path, given: Mapping[str, Any]) -> None:

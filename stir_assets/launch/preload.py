@@ -16,5 +16,5 @@ def preload() -> None:
         # What an invocation would import by and by.
         for name in ("dbt.cli.main", "dbt.adapters.clickhouse.httpclient", "dbt_common.clients.agate_helper"):
             importlib.import_module(name)
-        load_manifest(DBT_PROJECT_DIR, settings.environment)
-        warm_up(DBT_PROJECT_DIR, settings.environment)
+        manifest = load_manifest(DBT_PROJECT_DIR, settings.environment)
+        warm_up(DBT_PROJECT_DIR, settings.environment, manifest)
