@@ -90,9 +90,11 @@ def recent_scl(client: Client) -> Place:
             parameters={"text": text, "number": uuid.uuid4().int % 10**12},
         )
 
-    def marks(place: str) -> set[str]:
+    def marks(schema: str, name: str) -> set[str]:
         rows = client.query(
-            f"SELECT idempotency_key FROM {place} WHERE startsWith(idempotency_key, 'mark-')"
+            "SELECT idempotency_key FROM {schema:Identifier}.{name:Identifier} "
+            "WHERE startsWith(idempotency_key, 'mark-')",
+            parameters={"schema": schema, "name": name},
         ).result_rows
         return {str(row[0]) for row in rows}
 
@@ -101,8 +103,8 @@ def recent_scl(client: Client) -> Place:
         "beat_replica/recent_scrape_request_log",
         "stir/stg_beat_recent_scrape_request_log",
         put,
-        lambda: marks("stir.stg_beat_recent_scrape_request_log"),
-        lambda: marks(table),
+        lambda: marks("stir", "stg_beat_recent_scrape_request_log"),
+        lambda: marks("beat_replica", "recent_scrape_request_log"),
     )
 
 
