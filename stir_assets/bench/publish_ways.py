@@ -137,15 +137,35 @@ def floor(place: Place) -> Outcome:
     return outcome
 
 
+_OLD_SETTINGS = {"output_format_json_quote_64bit_integers": 0}
+
+
 def old(place: Place) -> Outcome:
     """The predecessor's way, without its transfers: JSONEachRow, jsonb rows, casts, SET LOGGED."""
     outcome = Outcome()
     with outcome.step("export"):
-        path = place.dump(
-            f"select * from {RELATION} format JSONEachRow",
-            "old.json",
-            {"output_format_json_quote_64bit_integers": 0},
+        path = place.dump(f"select * from {RELATION} format JSONEachRow", "old.json", _OLD_SETTINGS)
+    return _old_load(place, path, outcome)
+
+
+def old_s3(place: Place) -> Outcome:
+    """The predecessor's way with S3 between the servers, as it was; a download stands for its copy over ssh."""
+    outcome = Outcome()
+    staging = publication_staging(replace(place.settings.s3, prefix="bench"))
+    key, path = "bench/old.json", place.folder / "old.json"
+    with outcome.step("export"), closing(clickhouse_client(place.settings.clickhouse)) as client:
+        client.command(
+            f"insert into function s3('{staging.url(key)}', 'JSONEachRow') select * from {RELATION}",
+            settings=_OLD_SETTINGS | {"s3_truncate_on_insert": 1},
         )
+    with outcome.step("copy to the host"):
+        staging.client.download_file(staging.bucket, key, str(path))
+    path.chmod(0o644)
+    staging.client.delete_object(Bucket=staging.bucket, Key=key)
+    return _old_load(place, path, outcome)
+
+
+def _old_load(place: Place, path: Path, outcome: Outcome) -> Outcome:
     casts = [
         "(data->>'month')::timestamp",
         *(f"(data->>'{name}')::int8" for name in INTEGERS),
@@ -234,7 +254,7 @@ def dlt(place: Place) -> Outcome:
 
 WAYS: dict[str, Callable[[Place], Outcome]] = {
     way.__name__.replace("_", "-"): way
-    for way in (stir, stir_view, stir_full, floor, old, dlt, adbc, postgresql)
+    for way in (stir, stir_view, stir_full, floor, old, old_s3, dlt, adbc, postgresql)
 }
 
 

@@ -117,6 +117,7 @@ def publication_metadata(publication: Publication) -> dict[str, Any]:
         "stir/seconds": round(publication.total_seconds, 3),
         **{f"stir/seconds_{phase}": round(seconds, 3) for phase, seconds in publication.seconds.items()},
         "stir/snapshot": publication.snapshot,
+        "stir/copy_format": publication.copy_format,
         "stir/swap_attempts": publication.swap_attempts,
     }
     if publication.previous_run_id is not None:

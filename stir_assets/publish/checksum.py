@@ -1,5 +1,5 @@
-"""Aggregates of the published rows on both sides: in ClickHouse over the frozen snapshot with the very expressions of
-the export, in PostgreSQL over the loaded rows before an enrichment touches them. They must be equal.
+"""Aggregates of the published rows on both sides: in ClickHouse over the frozen snapshot with the expressions of
+the text form, in PostgreSQL over the loaded rows before an enrichment touches them. They must be equal.
 
 Compared is what both engines compute exactly: the rows, non-null values of every column, the sum of integers,
 booleans and decimals, the least and greatest integer, decimal, date and time, the sum of the first 60 bits of the MD5

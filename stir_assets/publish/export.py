@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stir_assets.publish.clickhouse import ClickHouse, ClientFactory, string
+from stir_assets.publish.forms import Form
 from stir_assets.publish.snapshot import POSITION, Slice, Snapshot
 from stir_assets.publish.staging import S3Staging
-from stir_assets.publish.types import EXPORT_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Exporter:
         factory: ClientFactory,
         staging: S3Staging,
         snapshot: Snapshot,
-        expressions: Sequence[str],
+        form: Form,
         slices: Sequence[Slice],
         *,
         folder: str,
@@ -40,13 +40,13 @@ class Exporter:
         self.factory = factory
         self.staging = staging
         self.snapshot = snapshot
-        self.expressions = expressions
+        self.form = form
         self.slices = slices
         self.folder = folder
         self.query_prefix = query_prefix
         # One thread a slice: PostgreSQL is the slower side, so a second one would only take its processor away where
         # both share a machine, and wait for it where they do not. `workers` is the way to more.
-        self.settings = {**EXPORT_SETTINGS, "s3_truncate_on_insert": 0, "max_threads": 1, **(settings or {})}
+        self.settings = {**form.settings, "s3_truncate_on_insert": 0, "max_threads": 1, **(settings or {})}
         self.workers = max(1, min(workers, len(slices) or 1))
         self.stopping = threading.Event()
         self.running: set[str] = set()
@@ -105,7 +105,7 @@ class Exporter:
             clickhouse.close()
 
     def _export(self, clickhouse: ClickHouse, part: Slice) -> StagedSlice:
-        key = f"{self.folder}{part.number:05d}.tsv.zst"
+        key = f"{self.folder}{part.number:05d}.{self.form.suffix}"
         query_id = f"{self.query_prefix}-{part.number}"
         self.running.add(query_id)
         try:
@@ -124,12 +124,15 @@ class Exporter:
         if self.snapshot.where:
             condition += f" AND ({self.snapshot.where})"
         url = string(self.staging.url(key))
+        form = string(self.form.clickhouse)
         place = (
-            f"{self.staging.named_collection}, url = {url}, format = 'TabSeparated'"
+            f"{self.staging.named_collection}, url = {url}, format = {form}"
             if self.staging.named_collection
-            else f"{url}, 'TabSeparated'"
+            else f"{url}, {form}"
         )
-        selected = ", ".join(f"{text} AS `stir:{number}`" for number, text in enumerate(self.expressions))
+        selected = ", ".join(
+            f"{text} AS `stir:{number}`" for number, text in enumerate(self.form.expressions)
+        )
         return (
             f"INSERT INTO FUNCTION s3({place}) SELECT {selected} "
             f"FROM {self.snapshot.relation} WHERE {condition}"

@@ -16,13 +16,13 @@ import psycopg
 from psycopg import sql
 
 from stir_assets.errors import StirError
+from stir_assets.publish.encode import ValueOutOfRange
 from stir_assets.publish.errors import IncompleteExport, Refused, TypeConversionError
 from stir_assets.publish.export import Exporter
-from stir_assets.publish.postgres import Connection, translate
-from stir_assets.publish.staging import ObjectReader
+from stir_assets.publish.postgres import Connection, raw, translate
 
 _COPY_CONTEXT = re.compile(r"COPY .+?, line (\d+)(?:, column (.+?))?(?::|$)", re.MULTILINE)
-_READ_AHEAD = 6  # chunks; one chunk decompresses to a few megabytes at most
+_READ_AHEAD = 3  # chunks of a megabyte or two
 
 
 @dataclass
@@ -36,6 +36,8 @@ class Loaded:
 
 Progress = Callable[[Loaded], None]
 
+_MESSAGE = 1 << 18  # bytes
+_OUT_OF_RANGE = "22003"
 _DIRTY_TEXT = (
     "Declare the column with convert='scrub' to drop what text cannot hold, or with convert='bytea' to keep every "
     "byte; or correct the value upstream"
@@ -44,7 +46,7 @@ _DIRTY_TEXT = (
 _REMEDIES = {
     "22021": _DIRTY_TEXT,
     "22P05": _DIRTY_TEXT,
-    "22003": "Declare a wider type, such as numeric; or correct the value upstream",
+    _OUT_OF_RANGE: "Declare a wider type, such as numeric; or correct the value upstream",
     "22001": "Declare a longer type, such as text; or cut the value in the column's source",
 }
 
@@ -66,22 +68,31 @@ def copy_slices(
     holds the transaction. Raises IncompleteExport, TypeConversionError, Refused (NOT NULL, CHECK) or what the
     exporter ran into.
     """
-    statement = sql.SQL("copy {} ({}) from stdin (format text, encoding 'UTF8'{})").format(
+    form = exporter.form
+    statement = sql.SQL("copy {} ({}) from stdin ({}{})").format(
         table,
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(", ").join(map(sql.Identifier, form.arrange(columns))),
+        raw(form.copy_options),
         sql.SQL(", freeze") if frozen else sql.SQL(""),
     )
     loaded, wrong = Loaded(), list[str]()
+
+    def staged(stopped: threading.Event) -> Iterator[bytes | memoryview]:
+        return _staged(exporter, loaded, wrong, stopped, target, types)
+
     cursor = connection.cursor()
     try:
         with (
             cursor.copy(statement) as copy,
-            ReadAhead(lambda stopped: _staged(exporter, loaded, wrong, stopped)) as chunks,
+            ReadAhead(staged) as chunks,
         ):
+            copy.write(form.before)
             for chunk in chunks:
-                if chunk:
-                    copy.write(chunk)
+                # PostgreSQL takes in a message whole before it looks at it: a large one is read from memory again.
+                for start in range(0, len(chunk), _MESSAGE):
+                    copy.write(chunk[start : start + _MESSAGE])
                 progress(loaded)
+            copy.write(form.after)
     except psycopg.Error as error:
         raise copy_error(error, target, types) from error
     if cursor.rowcount != loaded.rows:
@@ -93,8 +104,13 @@ def copy_slices(
 
 
 def _staged(
-    exporter: Exporter, loaded: Loaded, wrong: list[str], stopped: threading.Event
-) -> Iterator[bytes]:
+    exporter: Exporter,
+    loaded: Loaded,
+    wrong: list[str],
+    stopped: threading.Event,
+    target: str,
+    types: dict[str, str],
+) -> Iterator[bytes | memoryview]:
     """The bytes of all slices in order, each waited for; `loaded` counts those that are read to their end.
 
     A slice of other rows than were exported is the last one, and `wrong`. It is not raised at once, because what COPY
@@ -104,13 +120,23 @@ def _staged(
         while (staged := exporter.wait(number)) is None:
             if stopped.is_set():
                 return
-        reader = ObjectReader(exporter.staging.client, exporter.staging.bucket, staged.key)
-        yield from reader
-        if reader.lines != staged.rows:
-            where = f"s3://{reader.bucket}/{reader.key}"
-            wrong.append(f"{where} holds {reader.lines} rows, {staged.rows} were exported")
+        reader = exporter.form.read(exporter.staging.client, exporter.staging.bucket, staged.key)
+        try:
+            yield from reader
+        except ValueOutOfRange as error:
+            raise _unfit(
+                target,
+                error.column,
+                loaded.rows + error.row + 1,
+                types,
+                f"{_OUT_OF_RANGE} {error}",
+                _OUT_OF_RANGE,
+            ) from error
+        if reader.rows != staged.rows:
+            where = f"s3://{exporter.staging.bucket}/{staged.key}"
+            wrong.append(f"{where} holds {reader.rows} rows, {staged.rows} were exported")
             return
-        loaded.rows += reader.lines
+        loaded.rows += reader.rows
         loaded.bytes += reader.bytes
         loaded.staged_bytes += reader.compressed
 
@@ -136,15 +162,18 @@ def copy_error(error: psycopg.Error, target: str, types: dict[str, str]) -> Stir
             # An encoding error concerns a whole line, and PostgreSQL does not say which of its texts it was.
             texts = [name for name, kind in types.items() if "String" in kind]
             column = ", ".join(texts) or None
-        return TypeConversionError(
-            target,
-            column=column,
-            line=line,
-            clickhouse_type=types.get(column or ""),
-            reason=f"{state} {reason}",
-            **({"remedy": _REMEDIES[state]} if state in _REMEDIES else {}),
-        )
+        return _unfit(target, column, line, types, f"{state} {reason}", state)
     return translate(error, f"{target}: COPY")
+
+
+def _unfit(
+    target: str, column: str | None, line: int | None, types: dict[str, str], reason: str, state: str
+) -> TypeConversionError:
+    remedy = {"remedy": _REMEDIES[state]} if state in _REMEDIES else {}
+    kind = types.get(column or "")
+    return TypeConversionError(
+        target, column=column, line=line, clickhouse_type=kind, reason=reason, **remedy
+    )
 
 
 class ReadAhead:
@@ -154,13 +183,13 @@ class ReadAhead:
     empty item.
     """
 
-    def __init__(self, source: Callable[[threading.Event], Iterator[bytes]]) -> None:
+    def __init__(self, source: Callable[[threading.Event], Iterator[bytes | memoryview]]) -> None:
         self.source = source
-        self.items: queue.Queue[bytes | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
+        self.items: queue.Queue[bytes | memoryview | BaseException | None] = queue.Queue(maxsize=_READ_AHEAD)
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._fill, name="read-ahead", daemon=True)
 
-    def __enter__(self) -> Iterator[bytes]:
+    def __enter__(self) -> Iterator[bytes | memoryview]:
         self.thread.start()
         return self._drain()
 
@@ -172,7 +201,7 @@ class ReadAhead:
             except queue.Empty:
                 self.thread.join(0.01)
 
-    def _drain(self) -> Iterator[bytes]:
+    def _drain(self) -> Iterator[bytes | memoryview]:
         while True:
             try:
                 item = self.items.get(timeout=0.5)

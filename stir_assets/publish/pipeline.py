@@ -19,6 +19,7 @@ from stir_assets.publish.config import PublisherConfig
 from stir_assets.publish.cutover import cut_over, published_at
 from stir_assets.publish.errors import Busy, Refused
 from stir_assets.publish.export import Exporter
+from stir_assets.publish.forms import Form
 from stir_assets.publish.load import Loaded
 from stir_assets.publish.load import Progress as LoadProgress
 from stir_assets.publish.manifest import Manifest, RunRow, TargetRow
@@ -140,11 +141,15 @@ class Pipeline:
             preflight.check_carry(connection, target, was, columns, run)
         elif was is not None:
             preflight.check_merge(connection, target, was)
-        expressions, kinds = preflight.plan_export(
-            self.clickhouse, target, self.source, self.config.source_database
+        expressions, form, kinds = preflight.plan_export(
+            self.clickhouse,
+            target,
+            self.source,
+            self.config.source_database,
+            binary=self.config.copy_format == "binary",
         )
         reconciled = run.reconciled_at if run else None
-        return Plan(target, expressions, kinds, pg_types, was, warnings, chosen, reconciled), known
+        return Plan(target, expressions, form, kinds, pg_types, was, warnings, chosen, reconciled), known
 
     def _publish(self, plan: Plan, known: TargetRow) -> Publication:
         self.warnings += plan.warnings
@@ -264,7 +269,7 @@ class Pipeline:
             self.config.clickhouse,
             self.config.staging,
             frozen,
-            plan.expressions + scope.tombstone(self.target, plan.scope),
+            self._form(plan),
             parts,
             folder=self.config.staging.folder(self.target.name, self.token),
             query_prefix=f"{self.token}-export",
@@ -275,7 +280,9 @@ class Pipeline:
         if self.target.guards.checksum:
             with self.phase("checksum", "summing the snapshot"):
                 checksum = of_snapshot(self.clickhouse, self.target, frozen, plan.expressions)
-        with self.phase("load", f"exporting and loading {exported} rows in {len(parts)} slices"):
+        with self.phase(
+            "load", f"exporting and loading {exported} rows in {len(parts)} slices, {plan.form.name}"
+        ):
             self.manifest.update(self.version, state="loading")
             exporter.start()
             try:
@@ -284,6 +291,12 @@ class Pipeline:
                 exporter.stop()
         snapshot.check_total(exported, loaded.rows, self.target.name)
         return loaded
+
+    def _form(self, plan: Plan) -> Form:
+        """As planned; a delta has one more column, whether the row is to be deleted."""
+        if plan.scope.way != "delta" or self.target.tombstone is None:
+            return plan.form
+        return plan.form.with_condition(merge.DELETED, f"ifNull(({self.target.tombstone}), 0)")
 
     def _fill(
         self, plan: Plan, exporter: Exporter, progress: LoadProgress, checksum: Checksum | None
@@ -423,6 +436,7 @@ class Pipeline:
             previous_rows=previous_rows,
             columns=tuple((name, kind, described[name]) for name, kind in plan.pg_types.items()),
             snapshot=frozen.kind,
+            copy_format=plan.form.name,
             way=plan.scope.way if merged else "swap",
             changed_rows=merged.changed if merged else {},
             swap_attempts=result.attempts,

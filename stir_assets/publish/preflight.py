@@ -14,6 +14,7 @@ from stir_assets.publish import carry, ddl
 from stir_assets.publish.clickhouse import ClickHouse
 from stir_assets.publish.clickhouse_types import parse_type
 from stir_assets.publish.errors import ContractError, ExportFailed, PreflightError
+from stir_assets.publish.forms import BinaryForm, Form, TextForm
 from stir_assets.publish.live import Live
 from stir_assets.publish.manifest import RunRow, TargetRow
 from stir_assets.publish.modes import merge
@@ -23,6 +24,7 @@ from stir_assets.publish.scope import Scope
 from stir_assets.publish.snapshot import relation_sql
 from stir_assets.publish.target import Column, TableSource, Target
 from stir_assets.publish.types import export_expression
+from stir_assets.publish.wire import Wire, wire
 
 MIN_SERVER = 140000
 
@@ -33,6 +35,7 @@ class Plan:
 
     target: Target
     expressions: list[str]
+    form: Form
     clickhouse_types: dict[str, str]
     pg_types: dict[str, str]
     live: Live | None
@@ -48,19 +51,29 @@ class Plan:
 
 
 def plan_export(
-    clickhouse: ClickHouse, target: Target, source: str | TableSource, database: str | None
-) -> tuple[list[str], dict[str, str]]:
-    """Describe the relation and choose how each column crosses. Raises ContractError naming every misfit."""
+    clickhouse: ClickHouse, target: Target, source: str | TableSource, database: str | None, *, binary: bool
+) -> tuple[list[str], Form, dict[str, str]]:
+    """Describe the relation and choose how each column crosses; in binary only if every column can and it is wanted.
+
+    Returns the expressions of the text, the form and the ClickHouse types. Raises ContractError naming every misfit.
+    """
     described = _describe(clickhouse, target, source, database)
-    expressions, problems = [], []
+    expressions, wires, problems = list[str](), list[Wire | None](), list[str]()
     for column, kind in zip(target.exported, described, strict=True):
         try:
             expressions.append(export_expression(column, parse_type(kind)))
+            wires.append(wire(column, parse_type(kind)) if binary else None)
         except ContractError as error:
             problems.append(str(error))
     if problems:
         raise ContractError(f"{target.name}: " + "; ".join(problems))
-    return expressions, {column.name: kind for column, kind in zip(target.exported, described, strict=True)}
+    exact = [way for way in wires if way is not None]
+    form = BinaryForm(exact) if len(exact) == len(wires) else TextForm(expressions)
+    return (
+        expressions,
+        form,
+        {column.name: kind for column, kind in zip(target.exported, described, strict=True)},
+    )
 
 
 def _describe(

@@ -49,6 +49,7 @@ class Publication:
     previous_rows: int | None
     columns: tuple[tuple[str, str, str | None], ...]
     snapshot: str
+    copy_format: str
     way: str = "swap"
     swap_attempts: int = 1
     dropped_rows: Mapping[str, int] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Publication:
             "growth": self.growth,
             "columns": [{"name": n, "type": t, "description": d} for n, t, d in self.columns],
             "snapshot": self.snapshot,
+            "copy_format": self.copy_format,
             "way": self.way,
             "swap_attempts": self.swap_attempts,
             "dropped_rows": dict(self.dropped_rows),

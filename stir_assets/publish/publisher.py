@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 from psycopg import sql
 
@@ -43,6 +44,7 @@ class Publisher:
         lease: float = 60.0,
         slice_bytes: int = 48 << 20,
         export_workers: int = 1,
+        copy_format: Literal["binary", "text"] = "binary",
         export_settings: dict[str, str | int] | None = None,
     ) -> None:
         self.config = PublisherConfig(
@@ -57,6 +59,7 @@ class Publisher:
             lease,
             slice_bytes,
             export_workers,
+            copy_format,
             dict(export_settings or {}),
         )
 

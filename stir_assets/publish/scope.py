@@ -71,13 +71,6 @@ def since(target: Target, scope: Scope, kinds: dict[str, str], database: str | N
     return _where(scope.source, f"({condition}) OR ({name}) IS NULL", database)
 
 
-def tombstone(target: Target, scope: Scope) -> list[str]:
-    """One more exported column for a delta: whether the row is to be deleted."""
-    if scope.way != "delta" or target.tombstone is None:
-        return []
-    return [f"if(ifNull(({target.tombstone}), 0), 'true', 'false')"]
-
-
 def watermark_query(target: Target, kinds: dict[str, str]) -> str:
     """A ClickHouse aggregate for the newest watermark of the rows, as a whole number: microseconds for times.
 

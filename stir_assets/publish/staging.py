@@ -1,4 +1,4 @@
-"""Staged objects in S3: their names, reading them to the last byte, and removing every trace.
+"""Staged objects in S3: their names, and removing every trace of them.
 
 Objects live under `prefix/<schema>.<table>/<run>/`; nothing else is ever written or deleted.
 """
@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import zstandard
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stir_assets.publish.errors import IncompleteExport
-
-READ_SIZE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,49 +84,10 @@ def _abort_uploads(client: Any, bucket: str, folder: str) -> int:
     return aborted
 
 
-@dataclass
-class ObjectReader:
-    """One staged object, decompressed in order. After the iteration: its bytes, lines and whether it was whole."""
-
-    client: Any
-    bucket: str
-    key: str
-    compressed: int = 0
-    bytes: int = 0
-    lines: int = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield decompressed chunks. Raises IncompleteExport when the object is missing or cut short.
-
-        python-zstandard reports a cut stream as a clean end, so the end of the frame is checked here.
-        """
-        with translated(f"reading s3://{self.bucket}/{self.key}"):
-            reply = self.client.get_object(Bucket=self.bucket, Key=self.key)
-            body, size = reply["Body"], int(reply["ContentLength"])
-            decoder, finished, last = zstandard.ZstdDecompressor().decompressobj(), False, b""
-            while data := body.read(READ_SIZE):
-                self.compressed += len(data)
-                while data:
-                    if finished:
-                        decoder, finished = zstandard.ZstdDecompressor().decompressobj(), False
-                    chunk = decoder.decompress(data)
-                    finished, data = decoder.eof, decoder.unused_data
-                    if chunk:
-                        self.bytes += len(chunk)
-                        self.lines += chunk.count(b"\n")
-                        last = chunk[-1:]
-                        yield chunk
-            if self.compressed != size or not (finished or size == 0) or last not in (b"", b"\n"):
-                raise IncompleteExport(
-                    f"s3://{self.bucket}/{self.key} is cut short: {self.compressed} of {size} bytes, "
-                    f"{'whole' if finished else 'unfinished'} zstd frame; the publication was given up"
-                )
-
-
 @contextlib.contextmanager
-def translated(what: str) -> Iterator[None]:
-    """S3 client errors as ours."""
+def translated(what: str, *others: type[Exception]) -> Iterator[None]:
+    """S3 client errors, and `others` that tell of a broken object, as ours."""
     try:
         yield
-    except (ClientError, BotoCoreError, zstandard.ZstdError) as error:
+    except (ClientError, BotoCoreError, *others) as error:
         raise IncompleteExport(f"{what}: {error}") from error

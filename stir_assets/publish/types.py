@@ -39,7 +39,7 @@ _INTEGERS = {
 _COUNTS = frozenset(f"{sign}{bits}" for sign in ("Int", "UInt") for bits in (8, 16, 32, 64))
 _FLOATS = frozenset({"Float32", "Float64", "BFloat16"})
 _STRINGS = frozenset({"String", "FixedString"})
-_STRUCTURED = frozenset(
+STRUCTURED = frozenset(
     [
         "Array",
         "Map",
@@ -77,9 +77,9 @@ _ALIASES = {
     "timestamp without time zone": "timestamp",
     "time without time zone": "time",
 }
-_PG_INTEGERS = frozenset({"smallint", "integer", "bigint"})
+PG_INTEGERS = frozenset({"smallint", "integer", "bigint"})
 _KNOWN = frozenset(
-    {*_PG_INTEGERS, *_TEXTS, *_JSONS, "real", "double precision", "numeric", "boolean", "date", "timestamp"}
+    {*PG_INTEGERS, *_TEXTS, *_JSONS, "real", "double precision", "numeric", "boolean", "date", "timestamp"}
     | {"timestamptz", "time", "interval", "uuid", "inet", "bytea"}
 )
 
@@ -112,9 +112,9 @@ def infer_pg_type(kind: ChType) -> str:
         return _integer_type(bare.name)
     if bare.name == "Decimal":
         return f"numeric({', '.join(bare.literals)})"
-    if bare.name == "Array" and not bare.args[0].bare.holds(_STRUCTURED | {"JSON"}):
+    if bare.name == "Array" and not bare.args[0].bare.holds(STRUCTURED | {"JSON"}):
         return infer_pg_type(bare.args[0]) + "[]"
-    if bare.name in _STRUCTURED or bare.name in ("JSON", "Object"):
+    if bare.name in STRUCTURED or bare.name in ("JSON", "Object"):
         return "jsonb"
     simple = {
         "Float64": "double precision", "Float32": "real", "BFloat16": "real", "Bool": "boolean", "Date": "date",
@@ -144,18 +144,13 @@ def export_expression(column: Column, kind: ChType) -> str:
 
     Raises ContractError when the declared type cannot hold the delivered one without silent change.
     """
-    expression = f"({column.expression})"
     if kind.name == "AggregateFunction":
         raise ContractError(
             f"column {column.name!r} is an aggregate state ({kind}): declare source='finalizeAggregation({column.expression})'"
         )
-    if column.null_as is not None and kind.nullable:
-        expression = f"ifNull({expression}, CAST({literal(column.null_as)} AS {kind.bare.text}))"
-    pg = parse_pg_type(column.pg_type)
-    if column.convert == "bytea" or pg.name == "bytea":
+    expression, pg = prepared(column, kind), parse_pg_type(column.pg_type)
+    if _keeps_bytes(column):
         return _bytea(column, expression, kind, pg)
-    if column.convert == "scrub":
-        expression = scrubbed(expression, kind, column.name)
     converted = _array(expression, kind, pg) if pg.array else _scalar(expression, kind.bare, pg)
     if converted is None:
         raise ContractError(
@@ -165,6 +160,19 @@ def export_expression(column: Column, kind: ChType) -> str:
     return converted
 
 
+def prepared(column: Column, kind: ChType) -> str:
+    """The column's ClickHouse expression with its NULLs replaced and its texts cleaned, as declared."""
+    expression = f"({column.expression})"
+    if column.null_as is not None and kind.nullable:
+        expression = f"ifNull({expression}, CAST({literal(column.null_as)} AS {kind.bare.text}))"
+    clean = column.convert == "scrub" and not _keeps_bytes(column)
+    return scrubbed(expression, kind, column.name) if clean else expression
+
+
+def _keeps_bytes(column: Column) -> bool:
+    return column.convert == "bytea" or parse_pg_type(column.pg_type).name == "bytea"
+
+
 def literal(value: str | int | float | bool) -> str:
     """A ClickHouse string literal (every other type is CAST from it)."""
     text = str(int(value)) if isinstance(value, bool) else str(value)
@@ -172,7 +180,7 @@ def literal(value: str | int | float | bool) -> str:
 
 
 def _advice(bare: ChType, pg: PgType) -> str:
-    if pg.name in _PG_INTEGERS and (bare.name in _FLOATS or bare.name == "Decimal"):
+    if pg.name in PG_INTEGERS and (bare.name in _FLOATS or bare.name == "Decimal"):
         return "Say how to round in the source, for example toInt64(round(x))"
     if pg.name == "numeric":
         return "Declare more digits, or round in the source"
@@ -236,10 +244,10 @@ def _scalar(x: str, bare: ChType, pg: PgType) -> str | None:
         return _integer(x, bare, pg)
     if bare.name in _STRINGS or bare.name.startswith("Enum"):
         return _text(x, bare, pg)
-    if bare.name in _STRUCTURED or bare.name in ("JSON", "Object"):
+    if bare.name in STRUCTURED or bare.name in ("JSON", "Object"):
         if pg.name not in (*_JSONS, "text"):
             return None
-        return x if bare.name in ("JSON", "Object") else _json_text(x, bare)
+        return x if bare.name in ("JSON", "Object") else json_text(x, bare)
     if bare.name.startswith("Interval"):
         unit = bare.name.removeprefix("Interval").lower()
         whole = f"concat(toString({x}), ' {unit}s')" if unit != "nanosecond" else None
@@ -250,7 +258,7 @@ def _scalar(x: str, bare: ChType, pg: PgType) -> str | None:
     return _number_or_time(x, bare, pg)
 
 
-def _json_text(x: str, bare: ChType) -> str:
+def json_text(x: str, bare: ChType) -> str:
     """JSON of a container. Counts by name are put together of whole columns, to the same text: half the work."""
     if bare.name == "Map" and bare.args[0].bare.name == "String" and bare.args[1].name in _COUNTS:
         entry = "concat(toJSONString(k), ':', toString(v))"
@@ -259,7 +267,7 @@ def _json_text(x: str, bare: ChType) -> str:
 
 
 def _integer(x: str, bare: ChType, pg: PgType) -> str | None:
-    if pg.name in _PG_INTEGERS or pg.name == "text":
+    if pg.name in PG_INTEGERS or pg.name == "text":
         return x  # COPY refuses what is out of range (22003)
     if pg.name == "numeric":
         digits = _INTEGERS[bare.name]
@@ -272,11 +280,15 @@ def _integer(x: str, bare: ChType, pg: PgType) -> str | None:
 
 
 def _text(x: str, bare: ChType, pg: PgType) -> str | None:
-    if bare.name == "FixedString":
-        x = f"toStringCutToZero({x})"
+    x = stripped(x, bare)
     if pg.name in _TEXTS:
         return x
     return x if bare.name == "String" and pg.name in (*_JSONS, "uuid", "inet") else None
+
+
+def stripped(x: str, bare: ChType) -> str:
+    """A FixedString without the zeros that fill it up."""
+    return f"toStringCutToZero({x})" if bare.name == "FixedString" else x
 
 
 def _number_or_time(x: str, bare: ChType, pg: PgType) -> str | None:
@@ -288,7 +300,7 @@ def _number_or_time(x: str, bare: ChType, pg: PgType) -> str | None:
     if name == "Decimal":
         return x if pg.name == "text" or _decimal_fits(bare, pg) else None
     if name == "Bool":
-        return x if pg.name in ("boolean", "text") else f"toUInt8({x})" if pg.name in _PG_INTEGERS else None
+        return x if pg.name in ("boolean", "text") else f"toUInt8({x})" if pg.name in PG_INTEGERS else None
     if name in ("Date", "Date32"):
         return x if pg.name in ("date", "timestamp", "timestamptz", "text") else None
     if name in ("DateTime", "DateTime64"):
@@ -313,8 +325,11 @@ def _instant(x: str, bare: ChType, pg: PgType) -> str | None:
     """timestamptz takes the instant, timestamp its UTC wall time; PostgreSQL would round what has more decimals."""
     if pg.name == "text":
         return x
-    if pg.name not in ("timestamp", "timestamptz"):
-        return None
+    return in_scale(x, bare, pg) if pg.name in ("timestamp", "timestamptz") else None
+
+
+def in_scale(x: str, bare: ChType, pg: PgType) -> str:
+    """An instant with no more decimals than the type keeps."""
     scale = int(bare.literals[0]) if bare.name == "DateTime64" else 0
     wanted = pg.modifiers[0] if pg.modifiers else 6
     return x if scale <= wanted else f"toDateTime64({x}, {wanted}, 'UTC')"
@@ -326,7 +341,7 @@ def _array(x: str, kind: ChType, pg: PgType) -> str | None:
         return x if bare.name == "Nothing" else None
     element = bare.args[0]
     inner = element.bare
-    if inner.holds(_STRUCTURED | {"JSON", "Object"}):
+    if inner.holds(STRUCTURED | {"JSON", "Object"}):
         return None
     item = _scalar("e", inner, PgType(pg.name, pg.modifiers))
     if item is None:

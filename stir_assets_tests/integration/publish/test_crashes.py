@@ -278,5 +278,5 @@ def _leave_an_upload(desk: Desk) -> None:
     """What a killed writer of a large object leaves: an upload that no listing of objects shows."""
     identity = desk.rows("select id from stir_publish.identity")[0][0]
     run = f"{identity}-{digest(desk.target.name)}-killed"
-    key = f"{desk.s3.prefix}/{desk.target.name}/{run}/00000.tsv.zst"
+    key = f"{desk.s3.prefix}/{desk.target.name}/{run}/00000.arrow"
     desk.s3.client.create_multipart_upload(Bucket=desk.s3.bucket, Key=key)

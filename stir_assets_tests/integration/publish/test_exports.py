@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import zstandard
 
@@ -35,81 +36,118 @@ class Tampered:
         """The object, tampered with; the other slices as they are."""
         if not self.done:
             self.done = True
-            text = self.client.get_object(**request)["Body"].read()
-            self.change(self, request["Key"], zstandard.ZstdDecompressor().decompressobj().decompress(text))
+            self.change(self, request["Key"], self.client.get_object(**request)["Body"].read())
         return self.client.get_object(**request)
 
-    def put(self, key: str, text: bytes) -> None:
-        """Store a text as ClickHouse would have."""
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=zstandard.compress(text))
+    def put(self, key: str, body: bytes) -> None:
+        """Store another object in its place."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
 
-def _cut_at_a_line_end(s3: Tampered, key: str, text: bytes) -> None:
-    s3.put(key, text[: text.rindex(b"\n", 0, len(text) // 2) + 1])
+def _cut_anywhere(s3: Tampered, key: str, body: bytes) -> None:
+    s3.put(key, body[: len(body) // 2])
 
 
-def _cut_at_a_line_end_within_the_frame(s3: Tampered, key: str, text: bytes) -> None:
-    """A stream that decompresses to whole lines and then just ends: the decompressor calls that a clean end."""
-    compressor = zstandard.ZstdCompressor().compressobj()
-    part = text[: text.rindex(b"\n", 0, len(text) // 2) + 1]
-    stream = compressor.compress(part) + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-    s3.client.put_object(Bucket=s3.bucket, Key=key, Body=stream)
-
-
-def _cut_anywhere(s3: Tampered, key: str, text: bytes) -> None:
-    body = zstandard.compress(text)
-    s3.client.put_object(Bucket=s3.bucket, Key=key, Body=body[: len(body) // 2])
-
-
-def _removed(s3: Tampered, key: str, text: bytes) -> None:
+def _removed(s3: Tampered, key: str, body: bytes) -> None:
     s3.client.delete_object(Bucket=s3.bucket, Key=key)
 
 
-def _twice(s3: Tampered, key: str, text: bytes) -> None:
-    s3.put(key, text + text)
+def _text(change: Callable[[bytes], bytes]) -> Tamper:
+    """Another text, stored as ClickHouse would have."""
+
+    def tamper(s3: Tampered, key: str, body: bytes) -> None:
+        text = zstandard.ZstdDecompressor().decompressobj().decompress(body)
+        s3.put(key, zstandard.compress(change(text)))
+
+    return tamper
 
 
-def _a_row_too_many(s3: Tampered, key: str, text: bytes) -> None:
-    s3.put(key, text + b"999999\t2\tone too many\n")
+def _half_a_text(text: bytes) -> bytes:
+    return text[: text.rindex(b"\n", 0, len(text) // 2) + 1]
 
 
-def _an_exception_as_text(s3: Tampered, key: str, text: bytes) -> None:
-    s3.put(
-        key, text[: text.rindex(b"\n", 0, len(text) // 2) + 1] + b"Code: 241. DB::Exception: Memory limit\n"
-    )
+def _cut_at_a_line_end_within_the_frame(s3: Tampered, key: str, body: bytes) -> None:
+    """A stream that decompresses to whole lines and then just ends: the decompressor calls that a clean end."""
+    part = _half_a_text(zstandard.ZstdDecompressor().decompressobj().decompress(body))
+    compressor = zstandard.ZstdCompressor().compressobj()
+    s3.put(key, compressor.compress(part) + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+
+
+def _arrow(change: Callable[[pa.Table], pa.Table], *, ended: bool = True) -> Tamper:
+    """Other rows, in a stream that has its mark of the end or not."""
+
+    def tamper(s3: Tampered, key: str, body: bytes) -> None:
+        rows = change(pa.ipc.open_stream(body).read_all())
+        sink = pa.BufferOutputStream()
+        writer = pa.ipc.new_stream(sink, rows.schema)
+        writer.write_table(rows)
+        if ended:
+            writer.close()
+        s3.put(key, sink.getvalue().to_pybytes()[: None if ended else sink.tell()])
+
+    return tamper
+
+
+def _half_and_an_exception(s3: Tampered, key: str, body: bytes) -> None:
+    s3.put(key, body[: len(body) // 2] + b"\r\nCode: 241. DB::Exception: Memory limit\n")
+
+
+_EXCEPTION = b"Code: 241. DB::Exception: Memory limit\n"
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("copy_format", "change"),
     [
-        pytest.param(_cut_at_a_line_end, id="11-cut at a line end"),
-        pytest.param(_cut_at_a_line_end_within_the_frame, id="11-cut at a line end, within the frame"),
-        pytest.param(_cut_anywhere, id="11-cut anywhere"),
-        pytest.param(_removed, id="12-missing"),
-        pytest.param(_twice, id="12-everything twice"),
-        pytest.param(_a_row_too_many, id="12-a row too many"),
-        pytest.param(_an_exception_as_text, id="13-an exception in the stream"),
+        pytest.param("text", _text(_half_a_text), id="11-cut at a line end"),
+        pytest.param(
+            "text", _cut_at_a_line_end_within_the_frame, id="11-cut at a line end, within the frame"
+        ),
+        pytest.param("text", _cut_anywhere, id="11-text cut anywhere"),
+        pytest.param("text", _removed, id="12-text missing"),
+        pytest.param("text", _text(lambda text: text + text), id="12-text twice"),
+        pytest.param(
+            "text", _text(lambda text: text + b"999999\t2\tone too many\n"), id="12-a line too many"
+        ),
+        pytest.param(
+            "text", _text(lambda text: _half_a_text(text) + _EXCEPTION), id="13-an exception in the text"
+        ),
+        pytest.param("binary", _arrow(lambda rows: rows.slice(0, 500)), id="11-fewer rows"),
+        pytest.param(
+            "binary", _arrow(lambda rows: rows.slice(0, 500), ended=False), id="11-cut after a batch"
+        ),
+        pytest.param("binary", _cut_anywhere, id="11-cut anywhere"),
+        pytest.param("binary", _removed, id="12-missing"),
+        pytest.param("binary", _arrow(lambda rows: pa.concat_tables([rows, rows])), id="12-everything twice"),
+        pytest.param(
+            "binary", _arrow(lambda rows: pa.concat_tables([rows, rows.slice(0, 1)])), id="12-a row too many"
+        ),
+        pytest.param("binary", _half_and_an_exception, id="13-an exception in the stream"),
     ],
 )
 def test_11_to_13_an_object_that_is_not_what_was_exported_is_rejected(
-    desk: Desk, clickhouse_server: ClickHouseSettings, change: Tamper
+    desk: Desk,
+    clickhouse_server: ClickHouseSettings,
+    copy_format: str,
+    change: Tamper,
+    request: pytest.FixtureRequest,
 ) -> None:
     desk.fill(1)
-    desk.publish()
+    assert desk.publish().copy_format == "binary"
     desk.fill(2)
     s3 = desk.s3
     staging = S3Staging(
         s3.bucket, s3.prefix, lambda: Tampered(s3.client, s3.bucket, change), endpoint=s3.settings.endpoint
     )
-    tampered = replace(desk, publisher=new_publisher(clickhouse_server, desk.dsn, s3, staging=staging))
+    publisher = new_publisher(clickhouse_server, desk.dsn, s3, staging=staging, copy_format=copy_format)
     with pytest.raises((IncompleteExport, TypeConversionError)) as error:
-        tampered.publish()
-    if change is _an_exception_as_text:
+        replace(desk, publisher=publisher).publish()
+    if "an exception in the text" in request.node.name:
         assert "line" in str(error.value)
     else:
         assert isinstance(error.value, IncompleteExport)
     assert desk.live() == (1000, 1, 1)
-    desk.publish()
+    plain = new_publisher(clickhouse_server, desk.dsn, s3, copy_format=copy_format)
+    assert replace(desk, publisher=plain).publish().copy_format == copy_format
     assert desk.live() == (1000, 2, 2)
 
 
@@ -120,8 +158,8 @@ def test_12_objects_of_other_runs_are_neither_loaded_nor_left_and_those_of_other
     desk.publish()
     identity = desk.rows("select id from stir_publish.identity")[0][0]
     folder = f"{desk.s3.prefix}/{desk.target.name}"
-    foreign = f"{folder}/otherbase-{uuid.uuid4().hex}/00000.tsv.zst"
-    desk.s3.client.put_object(Bucket=desk.s3.bucket, Key=foreign, Body=zstandard.compress(b"1\t9\tother\n"))
+    foreign = f"{folder}/otherbase-{uuid.uuid4().hex}/00000.arrow"
+    desk.s3.client.put_object(Bucket=desk.s3.bucket, Key=foreign, Body=b"of another database")
     desk.fill(2)
     seen: list[str] = []
 
@@ -133,9 +171,8 @@ def test_12_objects_of_other_runs_are_neither_loaded_nor_left_and_those_of_other
             listed = desk.client.query("select name from system.tables where database = 'stir_publish'")
             name = next(row[0] for row in listed.result_rows if token in row[0])
             assert name.startswith(identity)
-            seen.append(f"{folder}/{name}/00099.tsv.zst")
-            body = zstandard.compress(b"5\t9\tleft over\n")
-            desk.s3.client.put_object(Bucket=desk.s3.bucket, Key=seen[0], Body=body)
+            seen.append(f"{folder}/{name}/00099.arrow")
+            desk.s3.client.put_object(Bucket=desk.s3.bucket, Key=seen[0], Body=b"left over")
 
     desk.publish(on_progress=plant)
     assert desk.live() == (1000, 2, 2)

@@ -13,7 +13,7 @@ FIRST = Publication(
     target="public.board", version="board__v1", mode="rename", run_id="run-1", attempt=0, sequence=1, rows=50,
     exported_rows=50, bytes=1, staged_bytes=1, seconds={"load": 1.0, "swap": 0.5}, published_at=AT,
     data_time=AT - timedelta(minutes=5), previous_version=None, previous_run_id=None, previous_rows=None,
-    columns=(("id", "bigint", None),), snapshot="clone",
+    columns=(("id", "bigint", None),), snapshot="clone", copy_format="binary",
 )  # fmt: skip
 
 
