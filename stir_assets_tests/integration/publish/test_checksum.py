@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from stir_assets.publish.errors import Refused
 from stir_assets.publish.target import Column, Enrichment, Guards
 from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.integration.publish.conftest import TARGET, Desk, new_publisher, staging_of
-from stir_assets_tests.integration.publish.test_exports import Tampered
+from stir_assets_tests.integration.publish.test_exports import Tampered, arrow
 
 CHECKSUM = replace(TARGET, guards=Guards(checksum=True, max_shrink=1, min_rows=0))
 MODES = {
@@ -53,15 +54,18 @@ def options(mode: str) -> dict[str, Any]:
     return {"mode": mode, **MODES[mode]}
 
 
-def tampering(desk: Desk, server: ClickHouseSettings, old: bytes, new: bytes) -> Desk:
-    """The desk with a publisher whose staged object has `new` where `old` was exported."""
+def tampering(desk: Desk, server: ClickHouseSettings, column: int, value: Any) -> Desk:
+    """The desk with a publisher whose staged object has another value in a column of the row with id 707."""
 
-    def change(s3: Tampered, key: str, text: bytes) -> None:
-        assert text.count(old) == 1
-        s3.put(key, text.replace(old, new))
+    def change(rows: pa.Table) -> pa.Table:
+        values = rows.column(column).to_pylist()
+        values[rows.column(0).to_pylist().index(707)] = value
+        field = rows.schema.field(column)
+        return rows.set_column(column, field, pa.array(values, field.type))
 
     staging = replace(
-        staging_of(desk.s3), make_client=lambda: Tampered(desk.s3.client, desk.s3.bucket, change)
+        staging_of(desk.s3),
+        make_client=lambda: Tampered(desk.s3.client, desk.s3.bucket, arrow(change)),
     )
     return replace(desk, publisher=new_publisher(server, desk.dsn, desk.s3, staging=staging))
 
@@ -85,11 +89,11 @@ def test_no_type_differs_on_the_two_sides(desk: Desk, rows: int) -> None:
     assert "checksum" in publication.seconds
 
 
-# A number, a text and a NULL, as the staged object has them: before, after, and what the refusal must say.
+# A number, a text and a NULL: the column, its value in the staged object, and what the refusal must say.
 CHANGES = (
-    (b"\t2\tname 707", b"\t3\tname 707", r"version: sum is 2000 .* 2001"),
-    (b"\t2\tname 707", b"\t2\tNAME 707", r"name: sum of MD5 is \d+ .* \d+"),
-    (b"\t2\tname 707", b"\t2\t\\N", r"name: non-null values is 1000 .* 999"),
+    (1, 3, r"version: sum is 2000 .* 2001"),
+    (2, b"NAME 707", r"name: sum of MD5 is \d+ .* \d+"),
+    (2, None, r"name: non-null values is 1000 .* 999"),
 )
 
 
@@ -100,8 +104,8 @@ def test_a_value_changed_on_the_way_is_refused_in_every_mode(
     desk.fill(1)
     desk.publish(CHECKSUM, **options(mode))
     desk.fill(2)
-    for old, new, named in CHANGES:
-        other = tampering(desk, clickhouse_server, old, new)
+    for column, value, named in CHANGES:
+        other = tampering(desk, clickhouse_server, column, value)
         with pytest.raises(Refused, match=named) as refused:
             other.publish(CHECKSUM, **options(mode))
         assert refused.value.guard == "checksum"
