@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
 
 from stir_assets.core.phone_key import store_phone_key
 from stir_assets.errors import ConfigError
@@ -52,20 +55,16 @@ class ClickHouseService(Service):
         }
 
     def probe(self) -> None:
-        probes.clickhouse(self._settings)
+        self._client.query("SELECT 1")
 
     def provision(self) -> None:
-        import clickhouse_connect
+        database = self._settings.database
+        self._client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": database})
+        # Data may be older than the salt (a lost configuration file): runs then say what to do.
+        with contextlib.suppress(ConfigError):
+            store_phone_key(self._client, database, self._environment["STIR_PII_SALT"])
 
-        settings = self._settings
-        with clickhouse_connect.get_client(
-            host=settings.host,
-            port=settings.port,
-            username=settings.user,
-            password=settings.password,
-            autogenerate_session_id=False,
-        ) as client:
-            client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})
-            # Data may be older than the salt (a lost configuration file): runs then say what to do.
-            with contextlib.suppress(ConfigError):
-                store_phone_key(client, settings.database, self._environment["STIR_PII_SALT"])
+    @cached_property
+    def _client(self) -> Client:
+        # Made once: making one reads all of the server's settings, which each probe of an idle stack did.
+        return probes.clickhouse_client(self._settings)

@@ -9,6 +9,7 @@ from typing import Any
 
 import clickhouse_connect
 import psycopg
+from clickhouse_connect.driver.client import Client
 
 from stir_assets.errors import PermanentError, TransientError
 from stir_assets.settings import ClickHouseSettings, S3Settings
@@ -16,9 +17,9 @@ from stir_assets.settings import ClickHouseSettings, S3Settings
 TIMEOUT_SECONDS = 5
 
 
-def clickhouse(settings: ClickHouseSettings) -> str:
-    """Version of the ClickHouse server, asked with the user and password of the settings."""
-    client = clickhouse_connect.get_client(
+def clickhouse_client(settings: ClickHouseSettings) -> Client:
+    """A client for probes: short timeouts, no retries, no session."""
+    return clickhouse_connect.get_client(
         host=settings.host,
         port=settings.port,
         username=settings.user,
@@ -29,7 +30,11 @@ def clickhouse(settings: ClickHouseSettings) -> str:
         query_retries=0,
         autogenerate_session_id=False,
     )
-    with contextlib.closing(client):
+
+
+def clickhouse(settings: ClickHouseSettings) -> str:
+    """Version of the ClickHouse server, asked with the user and password of the settings."""
+    with contextlib.closing(clickhouse_client(settings)) as client:
         client.query("SELECT 1")
         return f"ClickHouse {client.server_version}"
 
