@@ -40,6 +40,8 @@ def command(
     STIR_CLICKHOUSE_HOST, STIR_POSTGRES_DSN and STIR_S3_BUCKET set, those servers are used instead of local
     engines.
     """
+    if no_ui and (ui_port or code_port):
+        raise click.UsageError("--no-ui starts no user interface: leave out --ui-port and --code-port")
     started = time.monotonic()
     ports = {
         "clickhouse": clickhouse_port,

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from stir_assets.cli.up import command as up
 from stir_assets.errors import ConfigError
 from stir_assets.local import environment as environment_module
 from stir_assets.local import ports
@@ -182,3 +184,11 @@ def test_unreadable_state_means_that_nothing_is_known(tmp_path: Path) -> None:
     assert StackState.read(tmp_path / "state.json") is None
     (tmp_path / "state.json").write_text('{"supervisor": 1}')
     assert StackState.read(tmp_path / "state.json") is None
+
+
+def test_a_port_for_what_is_not_started_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STIR_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(up, ["--no-ui", "--ui-port", "3100"])
+    assert result.exit_code == 2
+    assert "leave out --ui-port" in result.output
+    assert not (tmp_path / "home").exists()
