@@ -122,7 +122,8 @@ def _text(x: str, bare: ChType, pg: PgType) -> str | None:
 
 
 def _time(x: str, bare: ChType, pg: PgType) -> str | None:
+    day = bare.name in ("Date", "Date32")
     if pg.name in _INSTANTS:
-        instant = x if bare.name.startswith("Date32") or bare.name == "Date" else in_scale(x, bare, pg)
+        instant = x if day else in_scale(x, bare, pg)
         return f"toUnixTimestamp64Micro(toDateTime64({instant}, 6, 'UTC')) - {_EPOCH_MICROSECONDS}"
-    return f"toInt32({x}) - {_EPOCH_DAYS}" if pg.name == "date" and bare.name in ("Date", "Date32") else None
+    return {"date": f"toInt32({x}) - {_EPOCH_DAYS}", "text": f"toString({x})"}.get(pg.name) if day else None

@@ -49,6 +49,10 @@ EDGES: list[tuple[str, str, str | None]] = [
     ("toUInt8(2)", "boolean", "true"),
     ("toDate32('1900-01-01')", "date", "1900-01-01"),
     ("toDate32('2299-12-31')", "date", "2299-12-31"),
+    ("toDate32('1900-01-01')", "text", "1900-01-01"),
+    ("toDate('2024-02-29')", "timestamptz", "2024-02-29 00:00:00+00"),
+    ("toDate32('1900-01-01')", "timestamp", "1900-01-01 00:00:00"),
+    ("toFloat32(0.1)", "double precision", "0.1"),
     # The hour that occurs twice: two instants, one wall clock.
     ("toDateTime('2024-10-27 00:30:00', 'UTC')::DateTime('Europe/Berlin')", "timestamptz", "2024-10-27 00:30:00+00"),
     ("toDateTime('2024-10-27 01:30:00', 'UTC')::DateTime('Europe/Berlin')", "timestamptz", "2024-10-27 01:30:00+00"),
