@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from dbt_common.clients.jinja import template_cache
 
 from stir_assets.dbt import project
 from stir_assets.settings import DBT_PROJECT_DIR
@@ -47,6 +50,24 @@ def test_a_part_holds_what_is_selected_its_tests_and_all_they_are_built_from() -
     assert part.flat_graph["nodes"].keys() == part.nodes.keys()
     everything = project.part_of(whole, [name for name in whole.nodes if name.startswith("model.")])
     assert everything.nodes.keys() == whole.nodes.keys()
+
+
+@pytest.mark.usefixtures("no_parse")
+def test_macros_are_compiled_ahead_without_a_server_and_without_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STIR_CLICKHOUSE_HOST", "no-such-host.invalid")
+    manifest, threads = project.parsed_manifest(DBT_PROJECT_DIR, "local"), threading.active_count()
+    template_cache.clear()
+    project.warm_up(DBT_PROJECT_DIR, "local", manifest)
+    for name in (
+        "materialization_table_clickhouse",
+        "materialization_test_default",
+        "exchange_tables_atomic",
+    ):
+        (macro,) = (macro for macro in manifest.macros.values() if macro.name == name)
+        assert macro.macro_sql in template_cache.file_cache
+    assert threading.active_count() == threads
 
 
 @pytest.mark.usefixtures("no_parse")
