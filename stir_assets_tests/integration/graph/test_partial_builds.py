@@ -58,10 +58,14 @@ def defs(
 def test_a_model_builds_before_those_that_its_tests_compare_it_with(
     defs: dg.Definitions, warehouse: Client
 ) -> None:
+    before = times_run(TEST, CHILD)
     with not_built(warehouse, PARENT):
         report = build(defs, CHILD)
     assert report.problems == []
     assert report.success
+    assert times_run(TEST, CHILD) == before
+    build(defs, CHILD, PARENT)
+    assert times_run(TEST, CHILD) == before + 1, "the comparison runs when both are built together"
 
 
 def test_a_model_builds_before_those_whose_tests_compare_with_it(
@@ -71,11 +75,3 @@ def test_a_model_builds_before_those_whose_tests_compare_with_it(
         report = build(defs, PARENT)
     assert report.problems == []
     assert report.success
-
-
-def test_the_comparison_runs_when_both_are_built_together(defs: dg.Definitions, warehouse: Client) -> None:
-    before = times_run(TEST, CHILD)
-    build(defs, CHILD)
-    assert times_run(TEST, CHILD) == before
-    build(defs, CHILD, PARENT)
-    assert times_run(TEST, CHILD) == before + 1

@@ -221,12 +221,15 @@ def test_a_model_records_the_newest_event_it_contains(defs: dg.Definitions, ware
 def test_hot_tables_are_published_in_the_mode_they_declare(
     defs: dg.Definitions, published: RunReport, connection: psycopg.Connection[Any]
 ) -> None:
+    # The staging environment's is the smaller one.
     again = materialize_selection(
-        defs, 'key:"serving/prod/collection_post_metrics_ts"', on_step=lambda _: None
+        defs, 'key:"serving/staging/collection_post_metrics_ts"', on_step=lambda _: None
     )
     assert again.problems == []
     with dg.DagsterInstance.get() as instance:
-        event = instance.get_latest_materialization_event(serving_key("prod", "collection_post_metrics_ts"))
+        event = instance.get_latest_materialization_event(
+            serving_key("staging", "collection_post_metrics_ts")
+        )
     assert event is not None
     assert event.asset_materialization is not None
     metadata = {name: value.value for name, value in event.asset_materialization.metadata.items()}
