@@ -71,6 +71,10 @@ def load(
             checksum.check(connection, candidate.place, candidate.label)
         return loaded
     with connect(dsn, f"stir-publish-enrich:{candidate.version}") as side:
+        # PostgreSQL 18 lets a scan of a temporary table read so far ahead that it pins every buffer there is for such
+        # tables, where effective_io_concurrency is 64 or more: "no empty local buffer available".
+        side.execute("set effective_io_concurrency = 0")
+        side.execute("set temp_buffers = '64MB'")
         return _load_enriched(
             connection, side, candidate, exporter, exported, types, progress, tell, checksum
         )

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from stir_assets.publish.errors import PostgresRefused, PreflightError, Refused
-from stir_assets.publish.target import Guards
+from stir_assets.publish.target import Column, Enrichment, Guards
 from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.fixtures.cluster import new_cluster, small_disks_can_be_made
 from stir_assets_tests.integration.publish.conftest import TARGET, Desk, new_publisher
@@ -46,6 +46,21 @@ def test_24_a_disk_that_fills_during_the_copy_or_an_index_build(
         here.fill(3)
         here.publish()
         assert here.live() == (1000, 3, 3)
+
+
+def test_24_a_server_that_reads_far_ahead_does_not_use_up_the_buffers_of_an_enrichment(desk: Desk) -> None:
+    """PostgreSQL 18 fails with "no empty local buffer available" when a scan of a temporary table meets long values."""
+    database = desk.dsn.rsplit("/", 1)[1]
+    desk.run(f"alter database {database} set effective_io_concurrency = 1000")
+    noise = "arrayStringConcat(arrayMap(n -> base64Encode(reinterpretAsFixedString(cityHash64(number, n))), range({})))"
+    desk.client.command(
+        "create or replace table source engine = MergeTree order by id as select toInt64(number) as id, "
+        f"toInt32(1) as version, {noise.format(600)} as name, {noise.format(125)} as within from numbers(6000)"
+    )
+    columns = (*TARGET.columns, Column("within", "text"), Column("size", "integer", enriched=True))
+    measure = Enrichment("measure", "update {table} set size = length(name)")
+    assert desk.publish(columns=columns, enrichments=(measure,)).rows == 6000
+    assert desk.rows("select distinct size, length(name) from public.board") == [(7200, 7200)]
 
 
 def test_24_limits_that_a_dba_has_set_for_everybody_do_not_reach_a_publication(desk: Desk) -> None:
