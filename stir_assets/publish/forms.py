@@ -6,7 +6,7 @@ whose pair of types has no binary way (`wire`) takes the whole table to text, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ _ARROW_SETTINGS: dict[str, str | int] = {
 }
 
 
+Chunk = bytes | memoryview
+
+
 class Reader(Protocol):
     """One staged object as bytes for COPY; after the iteration its rows and sizes."""
 
@@ -41,7 +44,7 @@ class Reader(Protocol):
     bytes: int
     compressed: int
 
-    def __iter__(self) -> Iterator[bytes | memoryview]: ...
+    def __iter__(self) -> Iterator[Chunk]: ...
 
 
 class Form(Protocol):
@@ -137,81 +140,87 @@ class BinaryForm:
 
     def read(self, client: Any, bucket: str, key: str) -> Reader:
         """Encoded rows."""
-        return BinaryReader(self.wires, client, bucket, key)
+        return BinaryReader(client, bucket, key, wires=self.wires)
 
 
 @dataclass
-class TextReader:
+class _ObjectReader:
+    """What both forms do with an object: open it, count, and see that it was read to its last byte."""
+
+    client: Any
+    bucket: str
+    key: str
+    compressed: int = 0
+    bytes: int = 0
+    rows: int = 0
+
+    def _read(
+        self, chunks: Callable[[Any], Generator[Chunk, None, str]], *broken: type[Exception]
+    ) -> Iterator[Chunk]:
+        """The chunks of the object's body. They return what is wrong with their end, if anything; `broken` are the
+        errors by which they tell of a damaged object."""
+        where = f"s3://{self.bucket}/{self.key}"
+        with translated(f"reading {where}", *broken):
+            reply = self.client.get_object(Bucket=self.bucket, Key=self.key)
+            size = int(reply["ContentLength"])
+            wrong = yield from chunks(reply["Body"])
+            if self.compressed != size or wrong:
+                raise IncompleteExport(
+                    f"{where} is cut short: {self.compressed} of {size} bytes{wrong}; the publication was given up"
+                )
+
+
+@dataclass
+class TextReader(_ObjectReader):
     """Zstandard text, decompressed in order. A row is a line."""
 
-    client: Any
-    bucket: str
-    key: str
-    compressed: int = 0
-    bytes: int = 0
-    rows: int = 0
-
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Chunk]:
         """Decompressed chunks. python-zstandard reports a cut stream as a clean end, so the frame's end is checked."""
-        where = f"s3://{self.bucket}/{self.key}"
-        with translated(f"reading {where}", zstandard.ZstdError):
-            reply = self.client.get_object(Bucket=self.bucket, Key=self.key)
-            body, size = reply["Body"], int(reply["ContentLength"])
-            decoder, finished, last = zstandard.ZstdDecompressor().decompressobj(), False, b""
-            while data := body.read(_READ_SIZE):
-                self.compressed += len(data)
-                while data:
-                    if finished:
-                        decoder, finished = zstandard.ZstdDecompressor().decompressobj(), False
-                    chunk = decoder.decompress(data)
-                    finished, data = decoder.eof, decoder.unused_data
-                    if chunk:
-                        self.bytes += len(chunk)
-                        self.rows += chunk.count(b"\n")
-                        last = chunk[-1:]
-                        yield chunk
-            if self.compressed != size or not (finished or size == 0) or last not in (b"", b"\n"):
-                raise IncompleteExport(
-                    f"{where} is cut short: {self.compressed} of {size} bytes, "
-                    f"{'whole' if finished else 'unfinished'} zstd frame; the publication was given up"
-                )
+        return self._read(self._decompressed, zstandard.ZstdError)
+
+    def _decompressed(self, body: Any) -> Generator[Chunk, None, str]:
+        decoder, finished, last = zstandard.ZstdDecompressor().decompressobj(), False, b""
+        while data := body.read(_READ_SIZE):
+            self.compressed += len(data)
+            while data:
+                if finished:
+                    decoder, finished = zstandard.ZstdDecompressor().decompressobj(), False
+                chunk = decoder.decompress(data)
+                finished, data = decoder.eof, decoder.unused_data
+                if chunk:
+                    self.bytes += len(chunk)
+                    self.rows += chunk.count(b"\n")
+                    last = chunk[-1:]
+                    yield chunk
+        whole = (finished or self.compressed == 0) and last in (b"", b"\n")
+        return "" if whole else f", {'whole' if finished else 'unfinished'} zstd frame"
 
 
 @dataclass
-class BinaryReader:
+class BinaryReader(_ObjectReader):
     """An Arrow stream, encoded for COPY BINARY batch by batch."""
 
-    wires: Sequence[Wire]
-    client: Any
-    bucket: str
-    key: str
-    compressed: int = 0
-    bytes: int = 0
-    rows: int = 0
+    wires: Sequence[Wire] = ()
 
-    def __iter__(self) -> Iterator[memoryview]:
+    def __iter__(self) -> Iterator[Chunk]:
         """Encoded parts. Raises `encode.ValueOutOfRange`, whose row counts within this object."""
-        where = f"s3://{self.bucket}/{self.key}"
-        with translated(f"reading {where}", pa.ArrowException, OSError):
-            reply = self.client.get_object(Bucket=self.bucket, Key=self.key)
-            encoder = Encoder(self.wires)
-            options = pa.ipc.IpcReadOptions(use_threads=False)
-            with (
-                _Counted(reply["Body"], self) as body,
-                pa.ipc.open_stream(body, options=options, memory_pool=encode.POOL) as batches,
-            ):
-                for batch in batches:
-                    for part in encoder.encode(batch):
-                        self.bytes += len(part)
-                        self.rows = encoder.rows
-                        yield part
-                self.rows = encoder.rows
-                body.read()  # the mark of the end
-            size = int(reply["ContentLength"])
-            if self.compressed != size:
-                raise IncompleteExport(
-                    f"{where} is cut short: {self.compressed} of {size} bytes; the publication was given up"
-                )
+        return self._read(self._encoded, pa.ArrowException, OSError)
+
+    def _encoded(self, body: Any) -> Generator[Chunk, None, str]:
+        encoder = Encoder(self.wires)
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        with (
+            _Counted(body, self) as counted,
+            pa.ipc.open_stream(counted, options=options, memory_pool=encode.POOL) as batches,
+        ):
+            for batch in batches:
+                for part in encoder.encode(batch):
+                    self.bytes += len(part)
+                    self.rows = encoder.rows
+                    yield part
+            self.rows = encoder.rows
+            counted.read()  # the mark of the end
+        return ""
 
 
 class _Counted:
