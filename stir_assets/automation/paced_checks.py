@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 # Shorter than the quarter of an hour of the tier above the hottest, whose tables are tested with every run.
@@ -16,11 +17,13 @@ PASSED_FOR_SECONDS = 720.0
 
 
 def checks_due(
-    instance: dg.DagsterInstance, checks: Collection[dg.AssetCheckKey], now: float
+    instance: dg.DagsterInstance, assets: BaseAssetGraph, checks: Collection[dg.AssetCheckKey], now: float
 ) -> list[dg.AssetCheckKey]:
-    """Of these, the ones that did not pass within the last 12 minutes before `now` (seconds since the epoch)."""
+    """Of these, the ones that did not pass within the last 12 minutes before `now` (seconds since the epoch), and
+    what cannot run without them: Dagster refuses the run, and with it the tick, where a definition of several
+    checks that has no `can_subset` is asked for some of them."""
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
-    return [
+    due = [
         check
         for check in checks
         if (record := latest.get(check)) is None
@@ -28,3 +31,5 @@ def checks_due(
         or record.event is None
         or record.event.timestamp <= now - PASSED_FOR_SECONDS
     ]
+    together = (key for check in due for key in assets.get_execution_set_asset_and_check_keys(check))
+    return list(dict.fromkeys(key for key in together if isinstance(key, dg.AssetCheckKey)))

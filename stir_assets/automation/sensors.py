@@ -149,7 +149,7 @@ def _run_request(
     checks = [check for key in selection for check in assets.get(key).check_keys if check.name != FRESHNESS]
     return dg.RunRequest(
         asset_selection=selection,
-        asset_check_keys=checks_due(instance, checks, tick.now),
+        asset_check_keys=checks_due(instance, assets, checks, tick.now),
         tags={**tags, LANE: lane.value, "dagster/priority": str(PRIORITY[lane]), ASKED_BY: shown},
     )
 
