@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from stir_assets.automation.alerts.failing_sensors import FailingSensor
 from stir_assets.core.alerts.model import Finding, Kind, Severity
 from stir_assets.core.durations import format_duration
 from stir_assets.core.endangered import endangered_by
@@ -50,6 +51,7 @@ class Situation:
     flows: Mapping[str, FlowStanding] = field(default_factory=dict)
     """By flow name."""
     problems: Sequence[SourceProblem] = ()
+    sensors: Sequence[FailingSensor] = ()
     owners: Mapping[str, str] = field(default_factory=dict)
     """Team by asset, without `team:`."""
     attempts: int = 4
@@ -59,7 +61,7 @@ class Situation:
 def findings_of(situation: Situation) -> list[Finding]:
     """Everything that is wrong, causes first."""
     found = _Findings(situation)
-    return [*found.flows(), *found.sources(), *found.failures(), *found.promises()]
+    return [*found.sensors(), *found.flows(), *found.sources(), *found.failures(), *found.promises()]
 
 
 class _Findings:
@@ -69,6 +71,18 @@ class _Findings:
         self.feeders = feeding()
 
     # -- causes
+
+    def sensors(self) -> Iterator[Finding]:
+        for sensor in self.situation.sensors:
+            yield Finding(
+                root=PLATFORM,
+                subject=f"sensor {sensor.name}",
+                kind=Kind.SENSOR_FAILING,
+                severity=Severity.CRITICAL,
+                text=f"Its last ticks all failed, what it decides or watches stands still: {sensor.error}",
+                owner="data-platform",
+                path="automation",
+            )
 
     def flows(self) -> Iterator[Finding]:
         for terms in FLOWS:

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from stir_assets.automation.alerts.failing_sensors import failing_sensors
 from stir_assets.automation.alerts.failures import failure_details
 from stir_assets.automation.alerts.findings import FlowStanding, Situation, SourceProblem, findings_of
 from stir_assets.automation.alerts.page import page_event
@@ -99,6 +100,7 @@ def situation_of(
         details=failure_details(instance, platform.state.failures, memory.details, steps),
         flows=_flows(platform),
         problems=_problems(instance, assets),
+        sensors=failing_sensors(instance, moment),
         owners={
             node.key.to_user_string(): node.owners[0].removeprefix("team:")
             for node in assets.asset_nodes

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     REFUSED = "publication refused"
     FLOW_STALE = "scrape flow stale"
     FLOW_DOWN = "scrape flow down"
+    SENSOR_FAILING = "sensor failing"
     SOURCE_STOPPED = "source stopped"
     SOURCE_CLOCK = "source clock ahead"
     SOURCE_LATE = "source data late"

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.definitions.sensor_definition import SensorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.test_utils import freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster_shared.error import SerializableErrorInfo
 
 from stir_assets.automation.alerts.page import PAGE_KEY
 from stir_assets.automation.alerts.sensor import alert_sensor
@@ -29,6 +47,10 @@ class Watched:
 
     def __init__(self, assets: list[Any], slack: SlackDouble) -> None:
         self.world = World(assets)
+        # An ephemeral instance has none: no daemon ticks on it.
+        self.schedules = tempfile.TemporaryDirectory()
+        self.world.instance._schedule_storage = SqliteScheduleStorage.from_local(self.schedules.name)
+        self.world.instance._schedule_storage.register_instance(self.world.instance)
         self.slack = slack
         self.channel: Any = SlackAlerts(token=TOKEN, api_url=slack.url)
         self.restart()
@@ -231,3 +253,59 @@ def test_without_a_token_the_same_goes_to_the_log_and_to_the_page(
     assert metadata["open incidents"].value == 1
     assert "stream: source stopped" in str(metadata["messages"].value)
     assert len(load_memory(on_call.world.instance).to_json()) < 5000
+
+
+def test_a_sensor_that_fails_tick_after_tick_is_told_with_its_error(slack: SlackDouble) -> None:
+    """The scheduler itself: without it nothing runs, and nothing else would say why."""
+    on_call = Watched([source("stream", STREAM), asset("mart", ["stream"], WINDOW)], slack)
+    state = sensor_state(on_call.world.instance)
+    tick_of(on_call, state, None)
+    on_call.pass_time(STEP, sources=("stream",))
+    for _ in range(2):
+        tick_of(on_call, state, refused("Every check of marts is asked for, password=hunter33"))
+        on_call.pass_time(STEP, sources=("stream",))
+    assert slack.posted == []
+    tick_of(on_call, state, refused("Every check of marts is asked for, password=hunter33"))
+    on_call.pass_time(STEP, sources=("stream",))
+    [head] = slack.heads
+    assert head.title == "sensor freshness: sensor failing"
+    assert "Every check of marts is asked for" in head.body
+    assert "hunter33" not in head.body
+    assert "<http://ui/automation|" in head.body
+    tick_of(on_call, state, None)
+    on_call.pass_time(10 * MINUTE, sources=("stream",))
+    assert head.title == "well again: sensor freshness: sensor failing"
+
+
+def sensor_state(instance: dg.DagsterInstance) -> InstigatorState:
+    origin = RemoteInstigatorOrigin(
+        RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(), "stir"), "stir"),
+        "freshness",
+    )
+    state = InstigatorState(
+        origin,
+        InstigatorType.SENSOR,
+        InstigatorStatus.DECLARED_IN_CODE,
+        SensorInstigatorData(sensor_type=SensorType.AUTOMATION),
+    )
+    return instance.add_instigator_state(state)
+
+
+def refused(message: str) -> SerializableErrorInfo:
+    """As the daemon has it: the error of the code server around the one that says why."""
+    why = SerializableErrorInfo(message, [], "DagsterInvalidSubsetError")
+    return SerializableErrorInfo("DagsterUserCodeProcessError", [], "DagsterUserCodeProcessError", cause=why)
+
+
+def tick_of(on_call: Watched, state: InstigatorState, error: SerializableErrorInfo | None) -> None:
+    on_call.world.instance.create_tick(
+        TickData(
+            instigator_origin_id=state.instigator_origin_id,
+            instigator_name=state.instigator_name,
+            instigator_type=InstigatorType.SENSOR,
+            status=TickStatus.FAILURE if error else TickStatus.SKIPPED,
+            timestamp=on_call.world.now.timestamp(),
+            selector_id=state.selector_id,
+            error=error,
+        )
+    )
