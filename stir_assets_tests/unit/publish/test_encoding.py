@@ -99,12 +99,12 @@ def test_an_element_that_does_not_fit_is_named_with_the_row_of_its_array() -> No
 
 def test_a_large_batch_comes_in_parts_and_in_order() -> None:
     wires = [Wire("n", "", "bigint"), Wire("s", "", "text")]
-    batch = pa.record_batch([pa.array(range(9000)), pa.array([b"x" * 500] * 9000)], ["n", "s"])
+    batch = pa.record_batch([pa.array(range(20000)), pa.array([b"x" * 500] * 20000)], ["n", "s"])
     parts = list(Encoder(wires).encode(batch))
     assert len(parts) > 3
     row = struct.Struct(">hiqi500s")
     assert [row.unpack(data)[2] for part in parts for data in _cut(bytes(part), row.size)] == list(
-        range(9000)
+        range(20000)
     )
 
 
