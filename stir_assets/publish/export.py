@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stir_assets.publish.clickhouse import ClickHouse, ClientFactory, string
+from stir_assets.publish.clickhouse import ClickHouse, string
 from stir_assets.publish.forms import Form
 from stir_assets.publish.snapshot import POSITION, Slice, Snapshot
 from stir_assets.publish.staging import S3Staging
@@ -22,11 +22,15 @@ class StagedSlice:
 
 
 class Exporter:
-    """Writes the slices in order on threads of its own; `wait` hands them out, or raises what went wrong."""
+    """Writes the slices in order on threads of its own; `wait` hands them out, or raises what went wrong.
+
+    The first thread uses the publication's client, which has nothing else to do until `stop`: making one reads all
+    settings of the server.
+    """
 
     def __init__(
         self,
-        factory: ClientFactory,
+        clickhouse: ClickHouse,
         staging: S3Staging,
         snapshot: Snapshot,
         form: Form,
@@ -37,7 +41,7 @@ class Exporter:
         settings: dict[str, str | int] | None = None,
         workers: int = 1,
     ) -> None:
-        self.factory = factory
+        self.clickhouse = clickhouse
         self.staging = staging
         self.snapshot = snapshot
         self.form = form
@@ -59,7 +63,8 @@ class Exporter:
         for part in self.slices:
             self.pending.put(part)
         for number in range(self.workers):
-            thread = threading.Thread(target=self._work, name=f"export-{number}", daemon=True)
+            client = self.clickhouse if number == 0 else None
+            thread = threading.Thread(target=self._work, args=(client,), name=f"export-{number}", daemon=True)
             thread.start()
             self.threads.append(thread)
 
@@ -77,17 +82,11 @@ class Exporter:
         """End the running queries and wait for the threads; safe to call twice."""
         self.stopping.set()
         if any(thread.is_alive() for thread in self.threads):
-            self._kill()
+            self.clickhouse.kill(sorted(self.running))
         for thread in self.threads:
             thread.join(timeout=30)
 
-    def _kill(self) -> None:
-        clickhouse = ClickHouse(self.factory)
-        clickhouse.kill(sorted(self.running))
-        clickhouse.close()
-
-    def _work(self) -> None:
-        clickhouse: ClickHouse | None = None
+    def _work(self, clickhouse: ClickHouse | None) -> None:
         while not self.stopping.is_set():
             try:
                 part = self.pending.get_nowait()
@@ -95,13 +94,13 @@ class Exporter:
                 break
             place = self.slices.index(part)
             try:
-                clickhouse = clickhouse or ClickHouse(self.factory)
+                clickhouse = clickhouse or ClickHouse(self.clickhouse.factory)
                 self.results[place].put(self._export(clickhouse, part))
             except BaseException as error:
                 self.stopping.set()
                 for results in self.results[place:]:
                     results.put(error)
-        if clickhouse is not None:
+        if clickhouse is not None and clickhouse is not self.clickhouse:
             clickhouse.close()
 
     def _export(self, clickhouse: ClickHouse, part: Slice) -> StagedSlice:

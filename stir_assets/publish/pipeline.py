@@ -266,7 +266,7 @@ class Pipeline:
 
     def _load(self, plan: Plan, frozen: Snapshot, parts: list[Slice], exported: int) -> Loaded:
         exporter = Exporter(
-            self.config.clickhouse,
+            self.clickhouse,
             self.config.staging,
             frozen,
             self._form(plan),
@@ -366,7 +366,7 @@ class Pipeline:
         ]
         if self.holds_lock:
             steps += [
-                lambda: remove_folder(self.config.staging, self._folder()),
+                lambda: remove_folder(self.config.staging, self._folder(), uploads=False),
                 lambda: janitor.sweep_postgres(self.manifest, self.target.name),
             ]
         for step in steps:

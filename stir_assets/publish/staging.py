@@ -58,8 +58,11 @@ class S3Staging:
         return f"{base}/{key}"
 
 
-def remove_folder(staging: S3Staging, folder: str) -> int:
-    """Delete every object under the folder and abort its multipart uploads; returns how many there were."""
+def remove_folder(staging: S3Staging, folder: str, *, uploads: bool = True) -> int:
+    """Delete every object under the folder and abort its multipart uploads; returns how many there were.
+
+    Without `uploads` where every writer has ended well: it left none.
+    """
     client = staging.client
     removed = 0
     with translated(f"cleaning s3://{staging.bucket}/{folder}"):
@@ -68,7 +71,8 @@ def remove_folder(staging: S3Staging, folder: str) -> int:
             if keys:
                 client.delete_objects(Bucket=staging.bucket, Delete={"Objects": keys, "Quiet": True})
                 removed += len(keys)
-        removed += _abort_uploads(client, staging.bucket, folder)
+        if uploads:
+            removed += _abort_uploads(client, staging.bucket, folder)
     return removed
 
 
