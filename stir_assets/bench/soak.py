@@ -29,14 +29,17 @@ import click
 import dagster as dg
 import psutil
 from clickhouse_connect.driver.client import Client
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickStatus
 
 from stir_assets.automation.alerts.store import load_memory
 from stir_assets.automation.decide import POLICY
 from stir_assets.automation.durations import Durations
 from stir_assets.automation.freshness import observe_platform
 from stir_assets.automation.graph import graph_of
+from stir_assets.automation.sensors import SENSOR_NAME
 from stir_assets.bench.latency import recent_scl
-from stir_assets.bench.soak_report import Fault, Sample, build_report, render
+from stir_assets.bench.soak_report import Cause, Fault, Sample, build_report, not_kept, render
 from stir_assets.bench.world_clock import WorldClock
 from stir_assets.build import build_definitions
 from stir_assets.core.alerts.model import Action, Message
@@ -75,6 +78,8 @@ class Soak:
     started: float = field(default_factory=time.time)
     samples: list[Sample] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    cpu_of_the_dead: dict[str, float] = field(default_factory=dict)
+    """Processor seconds of services that were killed."""
     _durations: Durations = field(default_factory=Durations)
 
     def sample(self) -> Sample:
@@ -141,42 +146,52 @@ class Soak:
                 self.watch(seconds)
             finally:
                 client.command(f"ATTACH TABLE {_TABLE}")
-        failed, unharmed = self._failed_runs(MODEL, begun), self._builds_since(others, begun)
+        failed, built = self._failed_runs(MODEL, begun), self._builds_since(others, begun)
         self.say(f"{MODEL} is repaired after {failed} failed runs")
         repaired = self.watch(420, lambda sample: sample.assets[MODEL].state is Freshness.FRESH)
         # Of a promise broken meanwhile it is known why.
         affected = frozenset({MODEL, *self._readers(MODEL)})
-        self.faults.append(
-            Fault(
-                "a model broke",
-                begun,
-                {
-                    f"bounded attempts ({failed})": 2 <= failed <= POLICY.attempts,
-                    f"others went on ({unharmed} builds)": unharmed > 0,
-                    "fresh again after the repair": repaired,
-                },
-                lambda root: root == f"asset:{MODEL}",
-                ended=time.time(),
-                affects=affected,
-            )
+        fault = Fault(
+            "a model broke",
+            begun,
+            {
+                f"bounded attempts ({failed})": 2 <= failed <= POLICY.attempts,
+                "fresh again after the repair": repaired,
+            },
+            lambda root: root == f"asset:{MODEL}",
+            ended=time.time(),
+            affects=affected,
+        )
+        harmed = self._harmed(others - affected, fault)
+        unharmed = {f"others unharmed ({built} builds, late: {', '.join(harmed) or 'none'})": not harmed}
+        self.faults.append(replace(fault, expected={**fault.expected, **unharmed}))
+
+    def _harmed(self, others: set[str], fault: Fault) -> list[str]:
+        """Assets whose promise was broken while it lasted, and by nothing but the scheduler."""
+        lasted = [sample for sample in self.samples if sample.at >= fault.at]
+        return sorted(
+            key
+            for key in others
+            if any(each.cause is Cause.OWN for each in not_kept(self.graph, lasted, [fault], key))
         )
 
     def daemon_dies(self) -> None:
         """The daemon is killed: its supervisor starts another, which catches up once."""
         before = self._service("daemon")
+        self.cpu_of_the_dead["daemon"] = sum(before.cpu_times()[:2])
         begun = time.time()
         os.kill(before.pid, signal.SIGKILL)
         self.say(f"the daemon (pid {before.pid}) is killed")
         back = self.watch(180, lambda _: self._is_another_daemon(before.pid))
         self.watch(180)
-        twice = self._asked_twice(begun)
+        twice, ticks = self._asked_twice(begun), self._ticks(begun)
         self.faults.append(
             Fault(
                 "the daemon was killed",
                 begun,
                 {
                     "another one was started": back,
-                    "decisions went on": self._runs(begun) > 0,
+                    f"decisions went on ({ticks} ticks, {len(self._records(begun))} runs)": ticks > 0,
                     f"nothing was asked for twice ({', '.join(twice) or 'none'})": not twice,
                 },
             )
@@ -206,7 +221,13 @@ class Soak:
             for entry in (*memory.history, *memory.outbox)
             if entry.at >= fault.at and fault.root is not None and fault.root(entry.root)
         ]
-        told = sum(entry.action is Action.OPEN or entry.title.startswith("again:") for entry in mine)
+        # The incident of a whole schema may begin for the sake of another of its tables.
+        begun = [
+            entry
+            for entry in mine
+            if any(name in line for name in (MODEL, SOURCE) for line in (entry.title, *entry.lines))
+        ]
+        told = sum(entry.action is Action.OPEN or entry.title.startswith("again:") for entry in begun)
         joined = any(_names(entry, MODEL, over=False) for entry in mine)
         return told or int(joined), sum(_tells_the_end(entry) for entry in mine)
 
@@ -220,8 +241,14 @@ class Soak:
             todo += new
         return found
 
-    def _runs(self, since: float) -> int:
-        return len(self._records(since))
+    def _ticks(self, since: float) -> int:
+        """Decisions that were made since, whatever they said."""
+        return sum(
+            tick.status in (TickStatus.SUCCESS, TickStatus.SKIPPED)
+            for state in self.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+            if state.instigator_name == SENSOR_NAME
+            for tick in self.instance.get_ticks(state.instigator_origin_id, state.selector_id, after=since)
+        )
 
     def _records(self, since: float) -> list[Any]:
         return list(
@@ -270,7 +297,10 @@ class Soak:
 
     def idle_cpu(self) -> dict[str, float]:
         """CPU seconds so far of the processes that run all the time; without the runs they fork."""
-        return {name: sum(self._service(name).cpu_times()[:2]) for name in _SHARED}
+        return {
+            name: sum(self._service(name).cpu_times()[:2]) + self.cpu_of_the_dead.get(name, 0.0)
+            for name in _SHARED
+        }
 
 
 def _is_root_of_source(root: str) -> bool:
@@ -345,8 +375,7 @@ def command(minutes: float, faults: bool, as_json: Path | None) -> None:
             soak.recoveries_are_told()
         soak.watch(end - time.time())
         soak.tell_alerts()
-        # A daemon that was killed starts its count again.
-        spent = {name: max(0.0, now - cpu[name]) for name, now in soak.idle_cpu().items()}
+        spent = {name: now - cpu[name] for name, now in soak.idle_cpu().items()}
         report = build_report(soak.instance, soak.graph, soak.samples, soak.faults, begun, spent)
     for line in render(report):
         click.echo(line)
