@@ -32,8 +32,8 @@ down: install ## stop what `make demo` left running
 test: install ## everything CI runs
 	@$(MAKE) --no-print-directory --jobs=3 lint types tests
 
-tests: install # beside the type checker, which needs one processor for half a minute
-	$(BIN)/python -m pytest -n 2
+tests: install # beside the type checker; three, for two processors, because tests wait for engines much of the time
+	$(BIN)/python -m pytest -n 3
 
 unit: install ## only the tests that need no engine
 	$(BIN)/python -m pytest stir_assets_tests/unit

@@ -22,12 +22,22 @@ _ON_THE_PLATFORM = ("integration/dbt/", "integration/graph/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those on the platform first, because they take longest; those without engines last."""
-    items.sort(key=lambda item: (_group(item.nodeid) != "platform", "/integration/" not in item.nodeid))
+    """Those on the platform first, because they take longest, then files with slow tests; those without engines last.
+
+    So no process is left alone at the end with minutes of work.
+    """
+    slow = {_group(item.nodeid) for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: (
+            _group(item.nodeid) != "platform",
+            _group(item.nodeid) not in slow,
+            "/integration/" not in item.nodeid,
+        )
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """What runs where under `pytest -n 2`: a whole file, or the whole platform, in one process."""
+    """What runs where under `pytest -n`: a whole file, or the whole platform, in one process."""
     config.option.loadscopereorder = False
     return _ByGroup(config, log)  # pyright: ignore[reportArgumentType]
 

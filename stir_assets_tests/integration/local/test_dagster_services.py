@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from stir_assets.local.catalog import SERVICES
 from stir_assets.local.stack import Stack
@@ -26,6 +27,7 @@ def query(address: str, text: str) -> dict:
         return json.load(response)["data"]
 
 
+@pytest.mark.slow
 def test_dagster_runs_on_postgres_and_a_killed_daemon_comes_back(tmp_path: Path) -> None:
     names = ("clickhouse", "postgres", "s3", "webserver", "code-server")
     stack = Stack(

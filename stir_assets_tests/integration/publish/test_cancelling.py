@@ -162,6 +162,7 @@ defs = dg.Definitions(jobs=[board_job])
 """
 
 
+@pytest.mark.slow
 def test_a_launched_run_that_the_ui_terminates_leaves_nothing_behind(
     desk: Desk, clickhouse_server: ClickHouseSettings, stack_env: dict[str, str], tmp_path: Path
 ) -> None:

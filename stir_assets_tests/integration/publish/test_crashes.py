@@ -86,6 +86,7 @@ LATE = ("copy", "swap", "done")
         *((mode, death) for mode in ("diff", "upsert") for death in ("copy", "merge", "cleanup", "done")),
     ],
 )
+@pytest.mark.slow
 def test_06_a_client_killed_anywhere_is_cleared_up_by_the_next(
     desk: Desk, clickhouse_server: ClickHouseSettings, stack_env: dict[str, str], mode: Mode, death: str
 ) -> None:

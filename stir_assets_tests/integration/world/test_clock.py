@@ -36,6 +36,7 @@ def ensure_world(client: Client) -> None:
         build(client)
 
 
+@pytest.mark.slow
 def test_two_steps_equal_one_and_a_rebuild_equals_the_first(
     client: Client, product_connection: psycopg.Connection
 ) -> None:
