@@ -167,12 +167,14 @@ class Soak:
         self.faults.append(replace(fault, expected={**fault.expected, **unharmed}))
 
     def _harmed(self, others: set[str], fault: Fault) -> list[str]:
-        """Assets whose promise was broken while it lasted, and by nothing but the scheduler."""
-        lasted = [sample for sample in self.samples if sample.at >= fault.at]
+        """Assets whose promise was kept before, and then broken without an older source to blame."""
+        before = [sample for sample in self.samples if sample.at < fault.at][-1]
+        since = [sample for sample in self.samples if sample.at >= fault.at]
         return sorted(
             key
             for key in others
-            if any(each.cause is Cause.OWN for each in not_kept(self.graph, lasted, [fault], key))
+            if before.assets[key].state in (Freshness.FRESH, Freshness.AT_RISK)
+            and any(each.cause is not Cause.SOURCE for each in not_kept(self.graph, since, [fault], key))
         )
 
     def daemon_dies(self) -> None:
