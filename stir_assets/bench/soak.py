@@ -4,10 +4,10 @@ The world advances, nothing but freshness terms decides, and three faults are in
 stops, the daemon is killed. Reports promised against measured for every asset, runs, retries and idle cost.
 
 How long each lasts follows from what is to be seen of it. The model is broken for five minutes, begun when it is
-nearly due, which is room for three of its four attempts (the waits are 1, 2 and 4 minutes); what is told of its
-repair falls into the next fault's beginning. The source stops for as long as its silence takes to be told: five
-minutes until a promise is at risk, five in which it stays so. The daemon dies meanwhile. Then the recovery is
-waited for, which is told when it has lasted three minutes.
+nearly due, which is room for three of its four attempts (the waits are 1, 2 and 4 minutes). The source stops for as
+long as its silence takes to be told: five minutes until a promise is at risk, five in which it stays so. The daemon
+dies meanwhile. After each fault the recovery is waited for, which is told when it has lasted three minutes: what is
+late again before that belongs to the same incident.
 """
 
 from __future__ import annotations
@@ -373,6 +373,7 @@ def command(minutes: float, faults: bool, as_json: Path | None) -> None:
         end = begun + minutes * 60
         if faults:
             soak.model_breaks(_BROKEN_SECONDS)
+            soak.recoveries_are_told()
             soak.source_stops(_STOPPED_SECONDS, soak.daemon_dies)
             soak.recoveries_are_told()
         soak.watch(end - time.time())
