@@ -80,11 +80,11 @@ def test_a_run_is_made_whichever_check_is_due(repository: dg.RepositoryDefinitio
     """The scheduler leaves out checks that have just passed; a run that Dagster refuses would stop every decision."""
     assets = repository.asset_graph
     job = repository.get_implicit_global_asset_job_def()
-    for number in range(max(len(node.check_keys) for node in assets.asset_nodes)):
-        chosen = {node.key: sorted(node.check_keys)[number : number + 1] for node in assets.asset_nodes}
-        with dg.DagsterInstance.ephemeral() as instance:
-            due = [check for checks in chosen.values() for check in checks_due(instance, assets, checks, 0.0)]
-        if due:
+    checks = [sorted(node.check_keys) for node in assets.asset_nodes]
+    with dg.DagsterInstance.ephemeral() as instance:
+        for number in range(max(map(len, checks))):
+            chosen = [check for of_asset in checks for check in of_asset[number : number + 1]]
+            due = checks_due(instance, assets, chosen, 0.0)
             job.get_subset(
                 asset_selection={check.asset_key for check in due} & assets.executable_asset_keys,
                 asset_check_selection=set(due),
