@@ -23,7 +23,7 @@ POOL = pa.system_memory_pool()  # the default one keeps what it has once had
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 # What is put together at a time: enough for the work of whole columns, little enough for a processor's cache.
-_JOINED_BYTES = 2 << 20
+_JOINED_BYTES = 1 << 20
 
 
 class ValueOutOfRange(Exception):
@@ -44,7 +44,7 @@ class Encoder:
     """Rows encoded so far."""
 
     def encode(self, batch: pa.RecordBatch) -> Iterator[memoryview]:
-        """The batch's rows, in parts of about two megabytes. Raises ValueOutOfRange."""
+        """The batch's rows, in parts of about a megabyte. Raises ValueOutOfRange."""
         step = max(1, batch.num_rows * _JOINED_BYTES // max(batch.nbytes, 1))
         for start in range(0, batch.num_rows, step):
             part = batch.slice(start, step)
@@ -160,7 +160,7 @@ def _field(pieces: _Pieces, wire: Wire, values: pa.Array) -> None:
             pieces.add(kind, numbers)
         else:
             whole = block(len(values), [(">i4", width), (kind, numbers)])
-            pieces.put(pc.if_else(values.is_valid(), whole, _NULL))
+            pieces.put(_or_null(values, whole))
         return
     version = [("u1", 1)] if wire.pg_type == "jsonb" else []  # of jsonb's binary form; the rest is its text
     lengths = np.diff(offsets(values)) + len(version)
@@ -171,8 +171,14 @@ def _field(pieces: _Pieces, wire: Wire, values: pa.Array) -> None:
         pieces.put(values)
         return
     head = block(len(values), [(">i4", lengths), *version])
-    pieces.put(pc.if_else(values.is_valid(), head, _NULL))
-    pieces.put(pc.fill_null(values, _EMPTY))
+    pieces.put(_or_null(values, head))
+    pieces.put(pc.coalesce(values, _EMPTY, memory_pool=POOL))
+
+
+def _or_null(values: pa.Array, encoded: pa.Array) -> pa.Array:
+    """What was encoded, and a NULL's length where there is no value."""
+    valid = pc.is_valid(values, memory_pool=POOL)
+    return pc.if_else(valid, encoded, _NULL, memory_pool=POOL)
 
 
 def _check_range(wire: Wire, values: pa.Array, numbers: np.ndarray) -> None:
@@ -215,6 +221,6 @@ def _list(pieces: _Pieces, wire: Wire, values: pa.ListArray) -> None:
     sizes = np.diff(ends)
     empty = block(len(values), [(">i4", 12), (">i4", 0), *kind])
     filled = block(len(values), [(">i4", lengths + 20), (">i4", 1), *kind, (">i4", sizes), (">i4", 1)])
-    pieces.put(filled if sizes.all() else pc.if_else(_mask(sizes > 0), filled, empty))
+    pieces.put(filled if sizes.all() else pc.if_else(_mask(sizes > 0), filled, empty, memory_pool=POOL))
     if bodies is not None:
         pieces.put(bodies)

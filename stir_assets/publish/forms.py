@@ -23,7 +23,8 @@ from stir_assets.publish.wire import Wire, boolean
 _READ_SIZE = 1 << 20
 _ARROW_SETTINGS: dict[str, str | int] = {
     **EXPORT_SETTINGS,
-    "output_format_arrow_compression_method": "zstd",
+    # Three processor seconds a million rows less than zstd, for objects 60 % larger that live for seconds.
+    "output_format_arrow_compression_method": "lz4_frame",
     "output_format_arrow_string_as_string": 0,  # bytes: PostgreSQL checks what is UTF-8
     "output_format_arrow_fixed_string_as_fixed_byte_array": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 0,

@@ -22,7 +22,7 @@ from stir_assets.publish.export import Exporter
 from stir_assets.publish.postgres import Connection, raw, translate
 
 _COPY_CONTEXT = re.compile(r"COPY .+?, line (\d+)(?:, column (.+?))?(?::|$)", re.MULTILINE)
-_READ_AHEAD = 2  # chunks of about two megabytes
+_READ_AHEAD = 2  # chunks of about a megabyte
 
 
 @dataclass
