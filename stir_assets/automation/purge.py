@@ -167,7 +167,7 @@ def purge_folders(parent: Path, pattern: str, now: datetime, keep: Keep) -> tupl
 def purge_objects(client: Any, bucket: str, prefix: str, now: datetime, keep: Keep) -> tuple[int, int]:
     """Deletes staged objects that no later publication has cleared away; how many, and their bytes.
 
-    `client` is a boto3 S3 client. A publication is done in minutes, so what is days old belongs to none.
+    `client` is an S3 client of botocore. A publication is done in minutes, so what is days old belongs to none.
     """
     old = [
         (entry["Key"], entry["Size"])

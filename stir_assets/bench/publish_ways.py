@@ -22,7 +22,6 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import psycopg
-from boto3.s3.transfer import TransferConfig
 
 from stir_assets.bench.publish_table import (
     COLUMNS,
@@ -37,7 +36,7 @@ from stir_assets.bench.publish_table import (
     target,
 )
 from stir_assets.core.clickhouse import clickhouse_client
-from stir_assets.core.s3 import publication_staging
+from stir_assets.core.staging import publication_staging
 from stir_assets.errors import ConfigError
 from stir_assets.publish.publisher import Publisher
 from stir_assets.publish.types import EXPORT_SETTINGS
@@ -159,13 +158,10 @@ def old_s3(place: Place) -> Outcome:
             f"insert into function s3('{staging.url(key)}', 'JSONEachRow') select * from {RELATION}",
             settings=_OLD_SETTINGS | {"s3_truncate_on_insert": 1},
         )
-    with outcome.step("copy to the host"):
+    with outcome.step("copy to the host"), path.open("wb") as file:
         # In one piece: moto reads the whole object for every part of it.
-        staging.client.download_file(
-            staging.bucket,
-            key,
-            str(path),
-            Config=TransferConfig(use_threads=False, multipart_threshold=1 << 40),
+        shutil.copyfileobj(
+            staging.client.get_object(Bucket=staging.bucket, Key=key)["Body"], file, length=1 << 20
         )
     path.chmod(0o644)
     staging.client.delete_object(Bucket=staging.bucket, Key=key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stir_assets.core.clickhouse import clickhouse_client
-from stir_assets.core.s3 import publication_staging
+from stir_assets.core.staging import publication_staging
 from stir_assets.local.connect import connected_settings
 from stir_assets.publish.publisher import Publisher
 

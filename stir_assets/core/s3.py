@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache
 from typing import Any
 
-import boto3
+import botocore.loaders
+import botocore.session
+from botocore.config import Config
 
-from stir_assets.publish.staging import S3Staging
 from stir_assets.settings import S3Settings
 
 
-def s3_client(settings: S3Settings) -> Any:
-    """A boto3 client; credentials are the SDK's own (environment, profile or role).
+def s3_client(settings: S3Settings, *, config: Config | None = None, **credentials: str) -> Any:
+    """A client; credentials are the SDK's own (environment, profile or role) unless given.
 
-    Made in a session of its own, because boto3's default session must not be used by several threads at once.
+    Made in a session of its own, because a session must not be used by several threads at once.
     """
-    return boto3.Session().client("s3", endpoint_url=settings.endpoint, region_name=settings.region)
-
-
-def publication_staging(settings: S3Settings) -> S3Staging:
-    """Where publications are staged."""
-    return S3Staging(
-        settings.bucket,
-        settings.prefix,
-        partial(s3_client, settings),
-        endpoint=settings.endpoint,
-        region=settings.region,
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _descriptions())
+    return session.create_client(
+        "s3",
+        endpoint_url=settings.endpoint,
+        region_name=settings.region,
+        config=config,
+        **credentials,  # pyright: ignore[reportArgumentType]
     )
+
+
+@cache
+def _descriptions() -> botocore.loaders.Loader:
+    """The SDK's descriptions of services and regions: megabytes of JSON, which every session would read anew."""
+    return botocore.loaders.Loader()

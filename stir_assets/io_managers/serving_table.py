@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from stir_assets.automation.data_times import data_time_metadata
-from stir_assets.core.s3 import publication_staging
+from stir_assets.core.staging import publication_staging
 from stir_assets.errors import PermanentError, StirError, TransientError
 from stir_assets.io_managers.relation import Relation
 from stir_assets.publish.publication import Progress, Publication

@@ -47,23 +47,22 @@ def postgres(dsn: str) -> str:
 
 
 def s3_client(settings: S3Settings, **credentials: str) -> Any:
-    """A boto3 client for probes: short timeouts, no retries. Credentials are the SDK's own unless given."""
-    import boto3
+    """A client for probes: short timeouts, no retries. Credentials are the SDK's own unless given."""
     from botocore.config import Config
+
+    from stir_assets.core import s3
 
     # Path style: `<bucket>.127.0.0.1` does not resolve.
     addressing = {"addressing_style": "path"} if settings.endpoint else {}
-    return boto3.Session().client(
-        "s3",
-        endpoint_url=settings.endpoint,
-        region_name=settings.region,
+    return s3.s3_client(
+        settings,
         config=Config(
             connect_timeout=TIMEOUT_SECONDS,
             read_timeout=TIMEOUT_SECONDS,
             retries={"total_max_attempts": 1},
             s3=addressing,  # pyright: ignore[reportArgumentType]
         ),
-        **credentials,  # pyright: ignore[reportArgumentType]
+        **credentials,
     )
 
 

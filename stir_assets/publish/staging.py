@@ -21,7 +21,7 @@ from stir_assets.publish.errors import IncompleteExport
 class S3Staging:
     """Where publications are staged.
 
-    `endpoint` is None on AWS itself. `make_client` makes the boto3 S3 client. ClickHouse finds its
+    `endpoint` is None on AWS itself. `make_client` makes the S3 client, one of boto3 or botocore. ClickHouse finds its
     own credentials: in `named_collection` (with `url`, keys) if given, else in its environment or role, so no
     key is ever in SQL. `clickhouse_endpoint` is for a ClickHouse that reaches S3 under another address.
     """
@@ -36,12 +36,12 @@ class S3Staging:
 
     @cached_property
     def client(self) -> Any:
-        """The boto3 client, made once: making one costs 0.1 s of processor time, and threads may share it."""
+        """The client, made once: making one may cost 0.1 s of processor time, and threads may share it."""
         return self.make_client()
 
     def folder(self, target: str, run: str | None = None) -> str:
         """The key prefix of a target, or of one run of it."""
-        # Escaped names would come out different on the two sides: ClickHouse decodes an address, boto3 takes keys as
+        # Escaped names would come out different on the two sides: ClickHouse decodes an address, botocore takes keys as
         # they are. The run's own name tells targets apart that look alike here.
         plain = re.sub(r"[^A-Za-z0-9._-]", "_", target)
         parts = [self.prefix.strip("/"), plain, *([run] if run else [])]
