@@ -95,8 +95,10 @@ def live_rows(
     connection: psycopg.Connection[Any], table: ServingTable, environment: ServingEnvironment
 ) -> Mapping[str, int]:
     """Rows of the live table, the sum of their ids, and how many distinct natural keys they have."""
+    # Distinct rows are hashed or read from the key's index; count(distinct (...)) would sort them as composite values.
     query = sql.SQL(
-        "select count(*), coalesce(sum(id::numeric), 0), count(distinct ({key})) from {table}"
+        "select rows, ids, keys from (select count(*) as rows, coalesce(sum(id), 0) as ids from {table}) as whole, "
+        "(select count(*) as keys from (select distinct {key} from {table}) as found) as distinct_keys"
     ).format(
         key=sql.SQL(", ").join(sql.Identifier(name) for name in table.natural_key),
         table=sql.Identifier(SCHEMAS[environment], table.name),

@@ -52,6 +52,27 @@ def test_an_enrichment_fills_and_drops_rows_and_counts_them(desk: Desk) -> None:
     assert desk.live()[0] == 900
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from {table} where id < 100",
+        "DELETE\n FROM {table} as t using (select 1) one where t.id < 100",
+        "with gone as (delete from {table} where id < 100 returning id) "
+        "update {table} set name = 'x' where id = 500 and exists (select from gone)",
+        "update {table} set name = 'x'; delete from {table} where id < 100",
+    ],
+)
+def test_rows_that_an_enrichment_drops_unasked_are_noticed_however_it_does_it(
+    desk: Desk, statement: str
+) -> None:
+    desk.fill(1)
+    desk.publish()
+    desk.fill(2)
+    with pytest.raises(Refused, match="from 1000 to 900; declare drops_rows=True"):
+        desk.publish(enrichments=(Enrichment("step", statement),))
+    assert desk.live() == (1000, 1, 1)
+
+
 def test_a_table_that_stir_did_not_make_is_only_taken_when_asked(desk: Desk) -> None:
     desk.run("create table public.board (id bigint primary key, version integer not null, name text)")
     desk.run("insert into public.board values (1, 0, 'theirs')")
