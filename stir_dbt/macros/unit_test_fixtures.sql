@@ -26,9 +26,9 @@
 {% materialization unit, adapter='clickhouse' %}
   {%- set expected_rows = config.get('expected_rows') -%}
   {%- set data_types = {} -%}
-  {%- for column in adapter.get_column_schema_from_query(sql) -%}
-    {%- if not expected_rows or column.name in expected_rows[0] -%}
-      {%- do data_types.update({column.name: column.data_type}) -%}
+  {%- for row in run_query('describe table (\n' ~ sql ~ '\n)') -%}
+    {%- if not expected_rows or row['name'] in expected_rows[0] -%}
+      {%- do data_types.update({row['name']: row['type']}) -%}
     {%- endif -%}
   {%- endfor -%}
   {%- set expected_sql = config.get('expected_sql') or rows_as_text(expected_rows, data_types, "the model, or the first expected row,") -%}
