@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Where it is set, every process would compile all that it imports anew, and each of ours imports Dagster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo down test tests lint types unit lock clean
+.PHONY: help install demo down test tests slow lint types unit lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,11 +29,14 @@ demo: install ## a whole platform on this machine: engines, a generated world, a
 down: install ## stop what `make demo` left running
 	$(BIN)/stir down
 
-test: install ## everything CI runs
+test: install ## lint, types and all tests but the slow ones: what every change has to pass
 	@$(MAKE) --no-print-directory --jobs=3 lint types tests
 
 tests: install # beside the type checker; three, for two processors, because tests wait for engines much of the time
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 -m "not slow"
+
+slow: install ## the slow tests: faults, endurance, whole services; CI runs them after `make test`
+	$(BIN)/python -m pytest -n 3 -m slow
 
 unit: install ## only the tests that need no engine
 	$(BIN)/python -m pytest stir_assets_tests/unit
@@ -42,8 +45,8 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
-	$(BIN)/basedpyright --level error
+types: install # behind the tests, which take longer
+	nice $(BIN)/basedpyright --level error
 
 lock: ## renew requirements.lock from pyproject.toml (a fresh environment, newest allowed versions)
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock

@@ -116,6 +116,7 @@ def test_an_interruption_between_two_tables_is_completed_by_the_next_import(load
     }
 
 
+@pytest.mark.slow
 def test_an_engine_killed_during_an_import_costs_the_import_and_nothing_else(
     load, state, import_environment: dict[str, str], monkeypatch
 ) -> None:

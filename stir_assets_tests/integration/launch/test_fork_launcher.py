@@ -21,6 +21,8 @@ from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.fixtures.stack import clean_environment
 from stir_assets_tests.integration.launch.runs import CODE, Location, is_alive, location, wait_until
 
+pytestmark = pytest.mark.slow
+
 SUCCESS, FAILURE, CANCELED = (
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,

@@ -13,6 +13,8 @@ import pytest
 
 from stir_assets_tests.integration.local import small_disk
 
+pytestmark = pytest.mark.slow
+
 UNSHARE = [shutil.which("unshare") or "unshare", "--mount"]
 
 

@@ -28,6 +28,8 @@ from stir_assets.local.stack import Stack
 from stir_assets.local.state import ServiceState
 from stir_assets_tests.fixtures.stack import clean_environment, unused_ports
 
+pytestmark = pytest.mark.slow
+
 StackFactory = Callable[..., Stack]
 
 
@@ -143,7 +145,6 @@ def test_up_twice_down_and_up_again_keeps_ports_passwords_and_data(
         assert connection.execute("SELECT n FROM kept").fetchone() == (42,)
 
 
-@pytest.mark.slow
 def test_killed_engines_are_restarted_and_reported(make_stack: StackFactory) -> None:
     stack = make_stack("clickhouse", "postgres", "s3")
     stack.start()

@@ -134,11 +134,16 @@ def desk(
     """An engine on a new database, a new ClickHouse database and a new S3 prefix; leaves no session open."""
     desk = Desk(new_publisher(clickhouse_server, postgres_dsn, s3), clickhouse, postgres_dsn, s3)
     yield desk
-    left = desk.rows(
-        "select application_name from pg_stat_activity "
-        "where application_name like 'stir-publish%%' and datname = current_database()"
-    )
-    assert left == []
+    # A backend takes a moment to end after its client has gone.
+    for _ in range(50):
+        left = desk.rows(
+            "select application_name from pg_stat_activity "
+            "where application_name like 'stir-publish%%' and datname = current_database()"
+        )
+        if not left:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"sessions were left open: {left}")
 
 
 def new_publisher(server: ClickHouseSettings, dsn: str, s3: S3, **more: Any) -> Publisher:

@@ -22,6 +22,8 @@ from stir_assets_tests.fixtures.stack import clean_environment
 from stir_assets_tests.integration.launch.runs import location, wait_until
 from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, Desk, Leftovers
 
+pytestmark = pytest.mark.slow
+
 SLOW = (
     "select toInt64(number) as id, toInt32(2) as version, toString(number) as name from numbers(1000) "
     "where not ignore(sleepEachRow(0.1)) settings max_block_size = 1"
@@ -162,7 +164,6 @@ defs = dg.Definitions(jobs=[board_job])
 """
 
 
-@pytest.mark.slow
 def test_a_launched_run_that_the_ui_terminates_leaves_nothing_behind(
     desk: Desk, clickhouse_server: ClickHouseSettings, stack_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def test_17_a_grant_and_an_index_made_while_publishing_are_carried_too(desk: Des
     assert desk.rows("select 1 from pg_indexes where schemaname = 'public' and indexname = 'late'") == [(1,)]
 
 
+@pytest.mark.slow
 def test_18_readers_of_views_on_views_see_the_new_rows_and_no_deadlock(desk: Desk) -> None:
     desk.fill(1)
     desk.publish()

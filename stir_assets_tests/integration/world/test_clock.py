@@ -77,6 +77,7 @@ def _replaced(key: str) -> bool:
     return next(table for table in source_tables() if table.key == key).replaces_rows
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_world(client: Client) -> None:
     ensure_world(client)
     other = fingerprints(client)

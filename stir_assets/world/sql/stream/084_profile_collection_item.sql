@@ -23,11 +23,11 @@ SELECT
     if(unit('member', n, 447) < 0.3, toInt64(1 + draw('member', n, 448) % 40), NULL) AS shortlist_id
 FROM
 (
-    SELECT number AS n, {dawn:Int64} + 86400 * 20 + toInt64((n + cityHash64({seed:UInt64}, n, 449) / 18446744073709551616) * 35424000 / greatest(240, 1600 * {scale:Float64})) AS t,
+    SELECT number AS n, {dawn:Int64} + 86400 * 20 + toInt64((n + cityHash64({seed:UInt64}, n, 449) / 18446744073709551616) * 35424000 / greatest(120, 1600 * {scale:Float64})) AS t,
         if(cityHash64({seed:UInt64}, n, 450) % 100 < 65, 'INSTAGRAM', 'YOUTUBE') AS platform,
         toUInt32(cityHash64({seed:UInt64}, n, 451) % {profiles:UInt32}) AS profile_idx,
         toUInt32(cityHash64({seed:UInt64}, n, 452) % {channels:UInt32}) AS channel_idx
-    FROM numbers(toUInt64(2 + ({t1:Int64} - {dawn:Int64} - 86400 * 20) / (35424000 / greatest(240, 1600 * {scale:Float64}))))
+    FROM numbers(toUInt64(2 + ({t1:Int64} - {dawn:Int64} - 86400 * 20) / (35424000 / greatest(120, 1600 * {scale:Float64}))))
 ) AS i
 INNER JOIN stir_world.ig_profile AS p ON p.idx = i.profile_idx
 INNER JOIN stir_world.yt_channel AS c ON c.idx = i.channel_idx
