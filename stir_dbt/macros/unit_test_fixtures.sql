@@ -21,8 +21,8 @@
   {{ rows_as_text(rows, column_name_to_data_types, "input '" ~ model.name ~ "'") }}
 {% endmacro %}
 
-{#- dbt-clickhouse creates an empty table to learn the types of the model's columns, reads them back and drops it; asking for
-    no rows tells the same. -#}
+{#- dbt-clickhouse creates an empty table to learn the types of the model's columns, reads them back and drops it; DESCRIBE
+    tells the same. -#}
 {% materialization unit, adapter='clickhouse' %}
   {%- set expected_rows = config.get('expected_rows') -%}
   {%- set data_types = {} -%}
