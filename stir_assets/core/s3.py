@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import botocore.loaders
 import botocore.session
 from botocore.config import Config
 
@@ -29,6 +28,6 @@ def s3_client(settings: S3Settings, *, config: Config | None = None, **credentia
 
 
 @cache
-def _descriptions() -> botocore.loaders.Loader:
+def _descriptions() -> Any:
     """The SDK's descriptions of services and regions: megabytes of JSON, which every session would read anew."""
-    return botocore.loaders.Loader()
+    return botocore.session.get_session().get_component("data_loader")

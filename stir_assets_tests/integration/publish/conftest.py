@@ -96,6 +96,13 @@ class Desk:
             time.sleep(0.2)
         raise AssertionError("the lock never came free")
 
+    def sessions(self) -> list[Any]:
+        """Names of the sessions that publishers have open."""
+        return self.rows(
+            "select application_name from pg_stat_activity "
+            "where application_name like 'stir-publish%%' and datname = current_database()"
+        )
+
     def leftovers(self) -> Leftovers:
         """What publications have left outside the live table."""
         tables = self.rows(
@@ -135,15 +142,17 @@ def desk(
     desk = Desk(new_publisher(clickhouse_server, postgres_dsn, s3), clickhouse, postgres_dsn, s3)
     yield desk
     # A backend takes a moment to end after its client has gone.
-    for _ in range(50):
-        left = desk.rows(
-            "select application_name from pg_stat_activity "
-            "where application_name like 'stir-publish%%' and datname = current_database()"
-        )
-        if not left:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"sessions were left open: {left}")
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: not desk.sessions(), seconds=5)
+    assert desk.sessions() == []
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Until it is true; fails when it never is."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came true"
+        time.sleep(0.05)
 
 
 def new_publisher(server: ClickHouseSettings, dsn: str, s3: S3, **more: Any) -> Publisher:

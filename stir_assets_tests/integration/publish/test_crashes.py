@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import LiteralString
 
@@ -27,6 +25,7 @@ from stir_assets_tests.integration.publish.conftest import (
     Desk,
     Leftovers,
     new_publisher,
+    wait_for,
 )
 from stir_assets_tests.integration.publish.crash_client import child
 from stir_assets_tests.integration.publish.proxy import Moment, Proxy
@@ -265,14 +264,6 @@ def waiting_for_lock(dsn: str) -> list[tuple[int]]:
             "select pid from pg_stat_activity where application_name like 'stir-publish%' "
             "and wait_event_type = 'Lock' and datname = current_database()"
         ).fetchall()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Until it is true; fails when it never is."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it never came true"
-        time.sleep(0.05)
 
 
 def _leave_an_upload(desk: Desk) -> None:

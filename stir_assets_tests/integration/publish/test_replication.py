@@ -13,8 +13,7 @@ from stir_assets.publish.errors import PreflightError
 from stir_assets.publish.target import Mode
 from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.fixtures.cluster import Cluster, new_cluster
-from stir_assets_tests.integration.publish.conftest import Desk, new_publisher
-from stir_assets_tests.integration.publish.test_crashes import wait_for
+from stir_assets_tests.integration.publish.conftest import Desk, new_publisher, wait_for
 
 ALL = "select id, version, name from public.board order by id"
 COUNTED = "select action, count(*) from public.received group by action order by action"

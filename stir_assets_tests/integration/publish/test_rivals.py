@@ -12,10 +12,9 @@ from stir_assets.publish import lock
 from stir_assets.publish.errors import Busy, Fenced
 from stir_assets.publish.publication import Progress
 from stir_assets.settings import ClickHouseSettings
-from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, Desk, new_publisher
+from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, Desk, new_publisher, wait_for
 from stir_assets_tests.integration.publish.crash_client import child
 from stir_assets_tests.integration.publish.readers import Readers
-from stir_assets_tests.integration.publish.test_crashes import wait_for
 
 
 @pytest.mark.parametrize("phase", ["load", "guards", "swap"])

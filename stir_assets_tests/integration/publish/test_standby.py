@@ -12,8 +12,7 @@ from stir_assets.publish.errors import PostgresRefused, PreflightError
 from stir_assets.publish.target import Mode
 from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.fixtures.cluster import Cluster
-from stir_assets_tests.integration.publish.conftest import TARGET, Desk, new_publisher
-from stir_assets_tests.integration.publish.test_crashes import wait_for
+from stir_assets_tests.integration.publish.conftest import TARGET, Desk, new_publisher, wait_for
 
 
 @pytest.fixture
