@@ -31,6 +31,8 @@ from stir_assets_tests.integration.publish.crash_client import child
 from stir_assets_tests.integration.publish.proxy import Moment, Proxy
 from stir_assets_tests.integration.publish.readers import Readers
 
+pytestmark = pytest.mark.slow
+
 PHASES = ("preflight", "snapshot", "load", "index", "analyze", "guards", "swap", "cleanup")
 # Where a client is killed -> the version that is live then.
 DEATHS = {
@@ -85,7 +87,6 @@ LATE = ("copy", "swap", "done")
         *((mode, death) for mode in ("diff", "upsert") for death in ("copy", "merge", "cleanup", "done")),
     ],
 )
-@pytest.mark.slow
 def test_06_a_client_killed_anywhere_is_cleared_up_by_the_next(
     desk: Desk, clickhouse_server: ClickHouseSettings, stack_env: dict[str, str], mode: Mode, death: str
 ) -> None:

@@ -14,6 +14,8 @@ from stir_assets.settings import ClickHouseSettings
 from stir_assets_tests.fixtures.cluster import new_cluster, small_disks_can_be_made
 from stir_assets_tests.integration.publish.conftest import TARGET, Desk, new_publisher
 
+pytestmark = pytest.mark.slow
+
 SIZES = Guards(warn_growth=1e9)
 
 

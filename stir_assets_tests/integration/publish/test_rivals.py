@@ -16,6 +16,8 @@ from stir_assets_tests.integration.publish.conftest import PREVIOUS_ONLY, Desk, 
 from stir_assets_tests.integration.publish.crash_client import child
 from stir_assets_tests.integration.publish.readers import Readers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("phase", ["load", "guards", "swap"])
 def test_09_a_publisher_that_hangs_is_named_then_replaced_and_cannot_come_back(
